@@ -44,19 +44,18 @@ class Display:
         self._task: Any = None
         self._title = ""
         self._began = self._said = 0.0
-        self._first = 0.0
         self._pause = PROGRESS_SECONDS
 
     def __enter__(self) -> Display:
         if sys.stderr.isatty() and not self.as_json and not self.quiet:
             from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, TextColumn
 
             self._bar = Progress(
                 TextColumn("{task.description:<20}"),
                 BarColumn(),
                 TextColumn("{task.fields[detail]}"),
-                TimeRemainingColumn(),
+                TextColumn("{task.fields[rest]}"),
                 TextColumn("{task.fields[whole]}"),
                 console=Console(stderr=True),
             )
@@ -99,16 +98,19 @@ class Display:
             say(text, error=True)
 
     def _progress(self, event: Event) -> None:
+        if not event.total:  # a step without units
+            return
         now = time.monotonic()
         if event.text != self._title:
-            self._title, self._began, self._said, self._first = event.text, now, 0.0, event.done
+            self._title, self._began, self._said = event.text, now, 0.0
             self._pause = PROGRESS_SECONDS
             if self._bar is not None:
                 if self._task is not None:
                     self._bar.update(self._task, visible=False)
-                self._task = self._bar.add_task(event.text, total=event.total, detail="", whole="")
+                self._task = self._bar.add_task(event.text, total=event.total, detail="", rest="", whole="")
         if self._bar is not None:
-            fields = {"detail": _detail(event), "whole": _whole(event).lstrip(", ")}
+            rest = f"{_clock(event.facts['rest'])} left" if event.facts.get("rest") else ""
+            fields = {"detail": _detail(event), "rest": rest, "whole": _whole(event).lstrip(", ")}
             self._bar.update(self._task, completed=event.done, total=event.total, **fields)
         ended = event.done >= event.total and not event.facts.get("steps")  # a training's end is not its step's
         if self.quiet or not (ended or not self._said or now - self._said >= self._pause):
@@ -125,8 +127,7 @@ class Display:
                     f"{event.text:<20} {_detail(event)}  {_clock(elapsed)}", markup=False, highlight=False
                 )
             return
-        count = event.done - max(self._first, float(str(event.facts.get("kept", 0))))
-        remaining = f", {_clock(elapsed / count * (event.total - event.done))} left" if count and not ended else ""
+        remaining = f", {_clock(event.facts['rest'])} left" if event.facts.get("rest") and not ended else ""
         time_left = f"{_clock(elapsed)}{remaining}{_whole(event)}"
         self._line(f"{event.text}: {event.done:g}/{event.total:g}{_joined(_detail(event))}, {time_left}")
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from ..engine.export.export import Exported
 
 To = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--to",
         metavar="FORMAT",
         help="Format of the files: nifti (volumes), ome-zarr-0.4, ome-tiff, spatialdata, h5 (TRIDENT, CLAM), parquet (tables) "
-        "or geojson (QuPath).",
+        "or geojson (QuPath). [default: nifti for volumes; for others the formats that hold them are listed]",
         rich_help_panel=WRITE,
     ),
 ]
@@ -54,7 +54,7 @@ Layer = Annotated[
 def export(
     out: OutArgument,
     run: Given,
-    to: To = "nifti",
+    to: To = None,
     folder: ExportOut = None,
     grid: Grid = "auto",
     layer: Layer = None,
@@ -73,7 +73,7 @@ def export(
     from .display import watched
 
     with watched(as_json=json, quiet=quiet) as show:
-        choices = ExportChoices(to, folder, tuple(layer or ()), grid)
+        choices = ExportChoices(to or "", folder, tuple(layer or ()), grid)
         return print_exported(engine(out, choices, options=RunOptions(report=show, **run)), as_json=json)
 
 

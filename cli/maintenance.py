@@ -10,7 +10,10 @@ from ..engine.pipeline.option import READ, WRITE
 from .from_settings import AsJson, Given, OutArgument, Quiet
 
 PathArgument = Annotated[
-    str, typer.Argument(metavar="PATH", help="A slide, a store, or a run's folder.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="PATH", help="A slide, a folder or list of slides, a store, or a run's folder.", show_default=False
+    ),
 ]
 Full = Annotated[
     bool, typer.Option("--full", help="Read every byte: checksums, and every chunk decoded.", rich_help_panel=READ)
@@ -21,11 +24,14 @@ TriedOut = Annotated[
         "--out", help="Folder for results to check: whether it can be written, and how fast.", rich_help_panel=WRITE
     ),
 ]
-DemoOut = Annotated[str, typer.Option("--out", help="Folder for the demo's slides and results.", rich_help_panel=WRITE)]
+DemoOut = Annotated[str, typer.Option("--out", help="Folder for the demo's images and results.", rich_help_panel=WRITE)]
+DemoKind = Annotated[str, typer.Option("--kind", metavar="slides|brains", help="Images to make.", rich_help_panel=READ)]
 
 
 def info(path: PathArgument, settings: Given, json: AsJson = False) -> int:
-    """Describe a slide, a volume, a store or a run: levels, spacing, size, reader, and unusual properties."""
+    """Describe a slide, a volume, a store or a run: levels, spacing, size, reader, and unusual properties.
+
+    Of a folder or a list: a line for each image in it."""
     from ..engine.maintenance.describe import describe
     from .tell import print_description
 
@@ -77,24 +83,27 @@ def doctor(cluster: Given, out: TriedOut = None, json: AsJson = False) -> int:
         return print_checks(examine(ClusterOptions(**cluster), out), as_json=json)
 
 
-def demo(out: DemoOut = "demo", json: AsJson = False, quiet: Quiet = False) -> int:
-    """Make four small slides from a public tissue section and run `cluster` on them: about a minute on two cores."""
+def demo(out: DemoOut = "demo", kind: DemoKind = "slides", json: AsJson = False, quiet: Quiet = False) -> int:
+    """Make four small slides from a public tissue section and run `cluster` on them: about a minute on two cores.
+
+    With `--kind brains`: sixteen small drawn heads of two classes and two sites, and `embed` on them.
+    """
     from pathlib import Path
 
     from ..engine.api.running import run
-    from ..engine.maintenance.demo import RESULTS, demo_slides
+    from ..engine.maintenance.demo import RESULTS, demo_images, demo_of
     from ..engine.runtime.options import RunOptions
-    from ..stores.slides.synthetic import DEMO_SETTINGS
     from .display import watched
     from .tell import print_result
 
-    slides = demo_slides(Path(out))
+    chosen = demo_of(kind)
+    images = demo_images(Path(out), chosen)
     with watched(as_json=json, quiet=quiet) as show:
         done = run(
-            "cluster",
-            {"slides": slides},
+            chosen.run,
+            {chosen.images: images},
             Path(out) / RESULTS,
             options=RunOptions(report=show),
-            settings=DEMO_SETTINGS,
+            settings=chosen.settings,
         )
     return print_result(done, as_json=json)

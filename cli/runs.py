@@ -30,9 +30,13 @@ Paths = Annotated[
     list[str],
     typer.Argument(
         metavar="IMAGES",
-        help="Folder, glob, files, or a list (CSV, TSV, XLSX) with a column `path`. Slides, unless they can only be others.",
+        help="Folder, glob, files, or a list (CSV, TSV, XLSX) with a column `path`. Slides, unless they can only be others, or "
+        "an option says which they are.",
         show_default=False,
     ),
+]
+AreSlides = Annotated[
+    bool, typer.Option("--slides", help="These are slides; other files are left out.", rich_help_panel=READ)
 ]
 AreVolumes = Annotated[
     bool, typer.Option("--volumes", help="These are volumes (NIfTI, DICOM, ...).", rich_help_panel=READ)
@@ -126,6 +130,7 @@ def convert(
     settings: Given,
     cluster: Given,
     run: Given,
+    slides: AreSlides = False,
     volumes: AreVolumes = False,
     films: AreFilms = False,
     sections: AreSections = False,
@@ -143,7 +148,8 @@ def convert(
     from ..engine.runs import usual
     from .display import watched
 
-    kinds = [name for name, given in (("volumes", volumes), ("films", films), ("sections", sections)) if given]
+    named = {"slides": slides, "volumes": volumes, "films": films, "sections": sections}
+    kinds = [name for name, given in named.items() if given]
     if len(kinds) > 1:
         raise typer.BadParameter(f"images are {' or '.join(kinds)}, not both", param_hint=f"--{kinds[-1]}")
     if not kinds:
@@ -222,19 +228,16 @@ def _plan(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    from ..engine.api.running import chosen_images
-    from ..engine.runs import pipeline
-    from ..engine.runtime.apart import plan_all
+    from ..engine.api import running
     from ..engine.workers.pool import job_script_of
     from .display import watched
     from .tell import print_plan
 
     with watched(as_json=as_json, quiet=quiet) as show:
         options = _options(cluster, run, show)
-        variant, chosen = chosen_images(name, images, settings, show)
-        plans = plan_all(pipeline(name, variant.name), chosen, out, options, settings)
-    script = job_script_of(options.cluster)
-    return max(print_plan(plan, script, as_json=as_json) for plan in plans)
+        script = job_script_of(options.cluster)
+        plans = running.plan(name, images, out, options=options, settings=settings)
+        return max(print_plan(plan, script, as_json=as_json) for plan in plans)
 
 
 def relabel(

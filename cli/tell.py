@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -49,7 +50,7 @@ def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
         say(f"maps:   {run.out / 'maps'}")
         say(f"report: {run.report}")
         if not isinstance(run.out, ObjectPath):
-            say(f"look at it: {command_name()} view {run.out}")
+            say(f"look at it: {command_name()} view {shlex.quote(str(run.out))}")
         print_match(run)
     else:
         say(f"done so far: {run.out}")
@@ -62,7 +63,8 @@ def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
 
 def command_name() -> str:
     """`tile-engine`, by its path where a shell would not find it: `make` does not activate the environment."""
-    return "tile-engine" if shutil.which("tile-engine") else str(Path(sys.executable).with_name("tile-engine"))
+    path = str(Path(sys.executable).with_name("tile-engine"))
+    return "tile-engine" if shutil.which("tile-engine") else shlex.quote(path)
 
 
 def match_of(run: Run) -> dict[str, Any] | None:
@@ -133,6 +135,8 @@ def print_description(description: Description, *, as_json: bool) -> int:
             say(f"{name + ':':<12}{value}")
         for level in description.levels:
             say(f"  level {level}")
+        for image in description.images:
+            say(f"  {image}")
         for note in description.notes:
             say(f"note: {note}")
         for code, text in description.problems:
@@ -150,7 +154,8 @@ def print_status(status: Status, *, as_json: bool) -> int:
         say(f"owner: {status.owner}")
     for step in status.steps:
         progress = f"{step.done}/{step.total}" if step.total else ""
-        say(f"  {step.title:<20} {step.state:<9} {progress:<12} {step.wall:8.1f} s")
+        wall = f"{step.wall:8.1f} s" if step.state != "waiting" else ""
+        say(f"  {step.title:<20} {step.state:<9} {progress:<12} {wall}".rstrip())
     for name, code, message in status.rejected:
         say(f"rejected {name} [{code}]: {message}")
     for name, text in status.lost:
@@ -199,7 +204,9 @@ def print_verdict(verdict: Verdict | Failure, *, as_json: bool) -> int:
         say(f"note: {verdict.owner} holds the lock; units that it has not finished were not checked")
     if verdict.leftovers:
         say(f"note: {verdict.leftovers} half-written files of a killed run; the next run removes them")
-    damaged = f"{len(verdict.findings)} damaged: `tile-engine repair {verdict.out}`" if status else "all sound"
+    damaged = (
+        f"{len(verdict.findings)} damaged: `tile-engine repair {shlex.quote(verdict.out)}`" if status else "all sound"
+    )
     say(f"{verdict.out}: {verdict.files} files of {verdict.units} units: {damaged}")
     return status
 

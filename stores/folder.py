@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 from ..errors import CorruptError, SettingsError
 from .files import partial_path, read_json, write_json
 from .inside import is_id
+from .remote import ObjectPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +116,43 @@ class Folder:
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
-            raise SettingsError(
-                f"{self.out} cannot be written ({error.strerror}): nothing was begun. Choose another folder with --out.",
-                "E_OUT",
-            ) from error
+            raise self._not_writable(error) from error
+
+    def check_claim(self) -> None:
+        """Raise what `claim` would raise, and leave nothing: a folder that exists is asked for a file without a name.
+
+        Whether an object store can be written is not asked.
+        """
+        place: Path = self.out
+        if isinstance(place, ObjectPath):
+            return
+        try:
+            while not place.exists():
+                place = place.parent
+            os.close(os.open(place, os.O_TMPFILE | os.O_WRONLY, 0o600))
+        except OSError as error:
+            if error.errno not in NO_NAMELESS_FILES or not _takes_folders(place):
+                raise self._not_writable(error) from error
+
+    def _not_writable(self, error: OSError) -> SettingsError:
+        return SettingsError(
+            f"{self.out} cannot be written ({error.strerror}): nothing was begun. Choose another folder with --out.",
+            "E_OUT",
+        )
+
+
+def _takes_folders(place: Path) -> bool:
+    """Whether a folder can be made in `place`; it is removed at once."""
+    probe = partial_path(place / "writable")
+    try:
+        probe.mkdir()
+        probe.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 DOCUMENTS_BY_ID = ("slides", "rejected", "quarantined")
 """Documents whose keys are ids of images."""
+NO_NAMELESS_FILES = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL)
+"""Errors of file systems that have no files without a name."""

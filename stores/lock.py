@@ -100,26 +100,34 @@ class Lock:
                     self._tell(text)
                 failing = True
 
+    def check(self) -> tuple[Owner | None, float]:
+        """The present owner and the age of its last sign of life; nothing is taken or written.
+
+        Raises LockedError for an owner that may be alive, SettingsError (E_FOREIGN) for a file that is no lock, and
+        FileNotFoundError where there is no lock.
+        """
+        age = age_of(self.path)
+        owner = owner_in(self.path)
+        if owner is not None:
+            self._check_ended(owner, age)
+        elif not _torn(self.path):
+            raise SettingsError(
+                f"{self.path} exists, and it is no lock of tile-engine's: the run would overwrite it. Nothing was begun. "
+                "Move it away, or choose another folder with --out.",
+                "E_FOREIGN",
+            )
+        return owner, age
+
     def _clear_dead(self) -> bool:
         """Take over the lock of an ended process; raise for an owner that may be alive. True: the lock is ours."""
         try:
-            age = age_of(self.path)
-            owner = owner_in(self.path)
+            owner, age = self.check()
         except FileNotFoundError:
             return False
-        if owner is None:
-            if not _torn(self.path):
-                raise SettingsError(
-                    f"{self.path} exists, and it is no lock of tile-engine's: the run would overwrite it. Nothing was begun. "
-                    "Move it away, or choose another folder with --out.",
-                    "E_FOREIGN",
-                )
-            if abs(age) < TORN_SECONDS and not self._force:  # its owner may be writing it
-                time.sleep(0.2)
-                self._torn = f": its file states no owner and is {age:.0f} s old"
-                return False
-        else:
-            self._check_ended(owner, age)
+        if owner is None and abs(age) < TORN_SECONDS and not self._force:  # its owner may be writing it
+            time.sleep(0.2)
+            self._torn = f": its file states no owner and is {age:.0f} s old"
+            return False
         return self._hold.succeed(owner)
 
     def _check_ended(self, owner: Owner, age: float) -> None:

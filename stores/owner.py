@@ -74,6 +74,7 @@ def can_see(owner: Owner) -> bool:
 def age_of(path: Path) -> float:
     """Seconds since a file's last change, by the clock of its own disk: clocks of two machines differ. Raises
     FileNotFoundError."""
+    last = path.stat().st_mtime
     probe = partial_path(path)
     try:
         probe.write_bytes(b"")
@@ -83,7 +84,7 @@ def age_of(path: Path) -> float:
     finally:
         with contextlib.suppress(OSError):
             probe.unlink()
-    return now - path.stat().st_mtime
+    return now - last
 
 
 def started(pid: int) -> str | None:

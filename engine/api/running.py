@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from ..pipeline.command import UNNAMED, Variant
 from ..pipeline.documents import find_stain_runs
 from ..pipeline.modality import Images
 from ..pipeline.progress import Report
+from ..pipeline.record import InspectedCohort
+from ..pipeline.spec import Estimate
 from ..runs import command, pipeline
 from ..runtime import apart, divide
 from ..runtime import start as runtime
@@ -45,6 +47,21 @@ def run(
         expect_workers(options.cluster)  # while the child begins to look at files
         done = apart.start_all(planned, chosen, out, options, settings)
     return StainRuns(done) if find_stain_runs(Folder(done)) else Run(done)
+
+
+def plan(
+    name: str,
+    images: Mapping[str, Images | None],
+    out: str | Path | None = None,
+    *,
+    options: RunOptions,
+    settings: Mapping[str, Any],
+) -> Iterator[tuple[Path, InspectedCohort, Estimate]]:
+    """What `run` would do with the same arguments, of each of its runs. Nothing is written; raises what `run` would raise
+    before it begins."""
+    with kept_child(resolve_name("..images.look", __package__)):
+        variant, chosen = chosen_images(name, images, settings, options.report)
+        yield from apart.plan_all(pipeline(name, variant.name), chosen, out, options, settings)
 
 
 def chosen_images(

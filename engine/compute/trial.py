@@ -12,6 +12,8 @@ import numpy as np
 
 TRIAL_SECONDS = 0.5
 """Seconds of each of the trials, about; a training step that takes longer is scaled from a smaller one."""
+COLD_SECONDS = 2.0
+"""A first call that takes less is made again, however long it took: it prepares what later ones find."""
 SMALL_BATCH, SMALLEST_BATCH = 8, 2
 
 
@@ -51,6 +53,23 @@ def trial(
 
 
 _measured: dict[Hashable, tuple[float, float]] = {}
+
+
+_steps: dict[Hashable, float] = {}
+
+
+def step_seconds(key: Hashable, phase_of: Callable[[], Any], threads: int) -> float:
+    """Seconds of a step of a training phase, which `phase_of` makes on random images; measured once for a key and threads."""
+    if (key, threads) not in _steps:
+        import torch
+
+        before, phase = torch.get_num_threads(), phase_of()
+        try:
+            torch.set_num_threads(threads)
+            _steps[key, threads] = _seconds(lambda: phase.step(0))
+        finally:
+            torch.set_num_threads(before)
+    return _steps[key, threads]
 
 
 def passes(key: Hashable, network_of: Callable[[], Any], image: tuple[int, ...], threads: int) -> tuple[float, float]:
@@ -94,9 +113,9 @@ def busy() -> float:
 
 
 def _seconds(work: Callable[[], Any]) -> float:
-    """Seconds of a call: the least of up to five within `TRIAL_SECONDS`, as the first ones prepare."""
+    """Seconds of a call: the least of up to five within `TRIAL_SECONDS`, and of two at least where the first one is short."""
     times: list[float] = []
-    while not times or (len(times) < 5 and sum(times) < TRIAL_SECONDS):
+    while not times or (len(times) < 5 and sum(times) < TRIAL_SECONDS) or (len(times) == 1 and times[0] < COLD_SECONDS):
         began = time.perf_counter()
         work()
         times.append(time.perf_counter() - began)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,13 +12,14 @@ from ...errors import SettingsError
 from ...stores.folder import Folder
 from ...stores.lock import Lock
 from ...stores.remote import ObjectPath, absolute, to_path
-from ..pipeline.documents import find_stain_runs, read_run
+from ..pipeline.documents import read_run
 from ..pipeline.job import Job
 from ..pipeline.listing import first_of
 from ..pipeline.progress import Event, Report
 from ..pipeline.settings import RunSettings
 from ..runtime.load import load
 from ..runtime.options import RunOptions
+from ..steps.settings import PatchSettings
 from .chosen import fields_of_run, labels_of_run
 from .fields import Field
 from .formats import FORMATS as OF_IMAGES
@@ -33,18 +34,14 @@ FORMATS = (NIFTI, *OF_IMAGES)
 GRIDS = ("auto", "source", "layer")
 TILES = "tiles"
 """Among the layers: the tiles themselves, of formats that leave them out otherwise."""
-INSTEAD = (
-    "a NIfTI holds a volume, and these are slides. Give another --to: ome-zarr-0.4 or ome-tiff for viewers such as QuPath, "
-    "geojson for outlines, spatialdata, h5 or parquet for tiles and their features. There is already maps/ID.geojson of every "
-    "slide, which QuPath opens, and slides/ID.ome.zarr, an OME-Zarr 0.5 with labels and layers, for napari and others."
-)
 
 
 @dataclass(frozen=True, slots=True)
 class ExportChoices:
     """What is exported, and where to."""
 
-    to: str = "nifti"
+    to: str = ""
+    """A format; where none is named, nifti for volumes, and others are refused with those that hold them."""
     folder: str | Path | None = None
     """Folder of the files; by default OUT/FORMAT."""
     layers: tuple[str, ...] = ()
@@ -78,11 +75,13 @@ def export(out: str | Path, choices: ExportChoices | None = None, *, options: Ru
     files that are not tile-engine's (E_FOREIGN) or are of other results (E_OTHER_SETTINGS).
     """
     choices, options = choices or ExportChoices(), options or RunOptions()
-    _check(choices)
+    if choices.to:
+        _check(choices)
     home = absolute(out)
-    if find_stain_runs(Folder(home)) and choices.to == NIFTI:
-        raise SettingsError(f"{home} cannot be exported as NIfTI: {INSTEAD}", "E_EXPORT")
     job = load(home)
+    if not choices.to:
+        choices = replace(choices, to=_usual_format(job))
+    _check(choices)
     _check_kind(job, choices.to)
     run = read_run(job.folder)
     if missing := [step.title for step in job.pipeline.steps.values() if not run.is_complete([step.name])]:
@@ -171,21 +170,54 @@ def _image_files(
     return files, tuple(dict.fromkeys(left_out))
 
 
+def formats_of(job: Job[RunSettings]) -> dict[str, str]:
+    """The formats that hold the images of a run, and what each is; none for films."""
+    if job.folder.images == "films":
+        return {}
+    tiled, planar = isinstance(job.settings, PatchSettings), job.modality.planar
+    volumes = {} if planar else {NIFTI: "labels and layers on the grids of the volumes' files"}
+    fitting = {n: f for n, f in OF_IMAGES.items() if (planar or f.volumes) and (tiled or not f.needs_tiles)}
+    return volumes | {name: form.what for name, form in fitting.items()}
+
+
+def _usual_format(job: Job[RunSettings]) -> str:
+    """The format of an export that names none. Raises SettingsError (E_EXPORT) where it has to be named."""
+    if NIFTI in formats_of(job):
+        return NIFTI
+    _check_films(job)
+    raise SettingsError(f"say with --to what {job.folder.out} is to be exported as:{_listed(job)}", "E_EXPORT")
+
+
 def _check_kind(job: Job[RunSettings], to: str) -> None:
     """Raises SettingsError (E_EXPORT) for images that a format does not hold."""
-    if to == NIFTI and job.modality.planar:
-        raise SettingsError(f"{job.folder.out} cannot be exported as NIfTI: {INSTEAD}", "E_EXPORT")
+    _check_films(job)
+    if to == NIFTI if job.modality.planar else to != NIFTI and not OF_IMAGES[to].volumes:
+        images = job.modality.plural
+        raise SettingsError(
+            f"{job.folder.out} cannot be exported as {to}, which holds no {images}. It can be exported, with --to, as:"
+            f"{_listed(job)}",
+            "E_EXPORT",
+        )
+
+
+def _check_films(job: Job[RunSettings]) -> None:
     if job.folder.images == "films":
         raise SettingsError(
             f"{job.folder.out} is a run on films, which lie in one store, films.zarr: xarray.open_zarr opens it as it is.",
             "E_EXPORT",
         )
-    if to != NIFTI and not job.modality.planar and not OF_IMAGES[to].volumes:
-        raise SettingsError(
-            f"{job.folder.out} cannot be exported as {to}, which holds slides, and these are volumes. Give --to nifti or "
-            "ome-zarr-0.4.",
-            "E_EXPORT",
-        )
+
+
+def _listed(job: Job[RunSettings]) -> str:
+    """The formats of a run, a line each, and what is there without an export."""
+    formats = formats_of(job)
+    width = max(map(len, formats))
+    lines = [f"\n  {name:<{width}}  {what}" for name, what in formats.items()]
+    there = f"{job.folder.images}/ID.ome.zarr, an OME-Zarr 0.5 with labels and layers, for napari and others"
+    there += (
+        ", and maps/ID.geojson, which QuPath opens" if "geojson" in formats and "map" in job.pipeline.stages else ""
+    )
+    return "".join(lines) + f"\n  There is already, without an export: {there}."
 
 
 def _check(choices: ExportChoices) -> None:

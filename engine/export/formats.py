@@ -44,6 +44,8 @@ class Format:
     """Names of the files and folders that it writes."""
     write: Callable[[Picked, Path], None]
     """Write them into a folder."""
+    what: str
+    """What it holds, and which programs open it."""
     volumes: bool = False
     """Whether it holds volumes, too."""
     pixels: bool = True
@@ -85,22 +87,44 @@ def names_of_tiffs(picked: Picked) -> list[str]:
 
 
 FORMATS: Mapping[str, Format] = {
-    "ome-zarr-0.4": Format(lambda picked: [f"{picked.image}.ome.zarr"], write_ome_zarr, volumes=True),
-    "ome-tiff": Format(names_of_tiffs, write_tiffs),
-    "spatialdata": Format(lambda picked: [f"{picked.image}.zarr"], write_spatial_data, needs_tiles=True),
+    "ome-zarr-0.4": Format(
+        lambda picked: [f"{picked.image}.ome.zarr"],
+        write_ome_zarr,
+        "images with their labels, for Fiji and QuPath",
+        volumes=True,
+    ),
+    "ome-tiff": Format(names_of_tiffs, write_tiffs, "images and labels as pyramids, for QuPath, Fiji and Bio-Formats"),
+    "spatialdata": Format(
+        lambda picked: [f"{picked.image}.zarr"],
+        write_spatial_data,
+        "images, labels and tiles together, for spatialdata, napari and LazySlide",
+        needs_tiles=True,
+    ),
     "h5": Format(
-        lambda picked: [f"{picked.image}.h5"], write_patch_features, pixels=False, labels=False, needs_tiles=True
+        lambda picked: [f"{picked.image}.h5"],
+        write_patch_features,
+        "tiles with their embeddings, for TRIDENT and CLAM",
+        pixels=False,
+        labels=False,
+        needs_tiles=True,
     ),
     "parquet": Format(
         lambda picked: [f"{picked.image}.parquet"],
         write_parquet,
+        "tiles with their embeddings as a table",
         volumes=True,
         pixels=False,
         labels=False,
         needs_tiles=True,
         available=check_pyarrow,
     ),
-    "geojson": Format(lambda picked: [f"{picked.image}.geojson"], write_outlines, pixels=False, tiles=True),
+    "geojson": Format(
+        lambda picked: [f"{picked.image}.geojson"],
+        write_outlines,
+        "outlines of labels, for QuPath",
+        pixels=False,
+        tiles=True,
+    ),
 }
 
 

@@ -78,9 +78,9 @@ def guess_kind(paths: Sequence[str], kinds: Sequence[str], report: Report, usual
         left_out = f"; left out, as they are none: {first_of(others, MAX_NAMED)}" if others else ""
     counts = _count_text(entries, sampled)
     if len(candidates) != 1:
-        raise _unclear(", ".join(map(str, paths)), candidates or kinds, looks, counts, usual)
+        raise _unclear(", ".join(map(str, paths)), candidates or kinds, looks, counts)
     fitting = [name for name, found in looks if candidates[0] in found]
-    return _said(candidates[0], (counts or first_of(fitting, MAX_NAMED)) + left_out, report, usual)
+    return _said(candidates[0], (counts or first_of(fitting, MAX_NAMED)) + left_out, report)
 
 
 def _share(
@@ -128,23 +128,19 @@ def _is_bids(path: Path) -> bool:
     return (path.is_dir() or is_table) and root_of(path) is not None
 
 
-def _said(kind: str, by: str, report: Report, usual: str = "") -> str:
-    option = (
-        "an option names others" if kind == usual else f"the option --{kind} says so"
-    )  # the usual kind has no option
-    report(Event("note", f"the images are taken for {kind} ({by}); {option}"))
+def _said(kind: str, by: str, report: Report) -> str:
+    report(Event("note", f"the images are taken for {kind} ({by}); the option --{kind} says so"))
     return kind
 
 
 def _unclear(
-    place: str, kinds: Sequence[str], looks: Sequence[tuple[str, frozenset[str]]], counts: str, usual: str
+    place: str, kinds: Sequence[str], looks: Sequence[tuple[str, frozenset[str]]], counts: str
 ) -> SettingsError:
     names: dict[str, list[str]] = {}
     for name, found in looks:
         names.setdefault(" or ".join(kind for kind in inputs.INPUTS if kind in found), []).append(name)
     files = "; ".join(f"{first_of(some, MAX_NAMED)} may be {kind}" for kind, some in names.items())
-    options = " or ".join(f"--{kind}" for kind in kinds if kind != usual)
-    options += f", or give {usual} alone, which need no option" if usual in kinds else ""
+    options = " or ".join(f"--{kind}" for kind in kinds)
     files += f" ({counts})" if counts else ""
     return SettingsError(
         f"the kind of the images in {place} is not clear: {files}; and a run works on one kind. Say which, by {options}.",

@@ -8,16 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import NoInputError, SettingsError, SlideError
+from ...errors import NoInputError, SlideError
 from ...stores.files import bytes_below
 from ...stores.folder import Folder
 from ...stores.frame import Frame
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of, labels_listed
+from ...stores.likeness import meant
 from ...stores.placement import Placement, turned_by
 from ...stores.remote import to_path
+from ...stores.slides.cohort import find
 from ...stores.slides.reader import probe
+from ..images.guess import ANY_INPUT
 from ..pipeline.documents import runs_below
 from .status import statuses
+
+MAX_IMAGES = 1000
+"""Images of a folder that are opened, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +32,18 @@ class Description:
 
     facts: tuple[tuple[str, str], ...]
     levels: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    """Of a folder or a list: a line for each image in it."""
     notes: tuple[str, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
     """(reason code, fault and remedy); empty where the file can be used as it is."""
 
 
 def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Description:
-    """Describe the file or folder at `path`. Raises NoInputError where it does not exist."""
+    """Describe the file, folder or list at `path`. Raises NoInputError where it does not exist, or holds no images."""
     path = to_path(path)
     if not path.exists():
-        raise NoInputError(f"{path} does not exist.", "E_MISSING")
+        raise NoInputError(f"{path} does not exist.{meant(path)}", "E_MISSING")
     if (path / "run.json").exists() or (path / "stains.json").exists():
         return _runs(path)
     if (path / "zarr.json").exists() and ATTRIBUTES_KEY in attributes_of(path):
@@ -45,9 +53,9 @@ def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Desc
             return volume
         if runs_below(Folder(path)):  # says so, and names them
             return _runs(path)
-        raise SettingsError(
-            f"{path} is a folder: name one slide or volume, a .zarr store, or a run's folder.", "E_FOLDER"
-        )
+        return _several(path, mpp)
+    if path.suffix.lower() in ANY_INPUT.lists:
+        return _several(path, mpp)
     try:
         slide = probe(path, mpp, part)
     except SlideError as error:
@@ -67,7 +75,24 @@ def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Desc
         f"{i}: {shape[1]} x {shape[0]}, {factor[0]:g} times coarser"
         for i, (shape, factor) in enumerate(zip(slide.shapes, slide.factors, strict=True))
     )
-    return Description(facts, levels, slide.notes, slide.problems)
+    return Description(facts, levels, (), slide.notes, slide.problems)
+
+
+def _several(path: Path, mpp: float | None) -> Description:
+    """The images in a folder or a list, a line for each."""
+    entries = find(path, ANY_INPUT).entries
+    lines, problems = list[str](), list[tuple[str, str]]()
+    for entry in entries[:MAX_IMAGES]:
+        one = describe(entry.path, entry.mpp or mpp, entry.part)
+        facts = dict(one.facts)
+        texts = [facts[name] for name in ("pixels", "voxels", "array", "spacing") if name in facts]
+        texts += [f"read by {facts['reader'].partition(':')[0]}"] if "reader" in facts else []
+        lines.append(f"{entry.name}: " + "; ".join(texts or ["cannot be used"]))
+        problems += [(code, text if entry.name in text else f"{entry.name}: {text}") for code, text in one.problems]
+    more = len(entries) - len(lines)
+    where = [("folder" if path.is_dir() else "list", str(path)), ("images", str(len(entries)))]
+    notes = (f"{more} more are there; they were not opened.",) if more else ()
+    return Description(tuple(where), (), tuple(lines), notes, tuple(problems))
 
 
 def _volume(path: Path) -> Description | None:
@@ -96,7 +121,7 @@ def _volume(path: Path) -> Description | None:
     levels = tuple(
         f"{i}: {_by(f.shape[::-1])} at {_by(s / 1000 for s in f.spacing[::-1])} mm" for i, f in enumerate(frames)
     )
-    return Description(facts, levels, notes)
+    return Description(facts, levels, (), notes)
 
 
 def _extent(frame: Frame, place: Placement) -> str:

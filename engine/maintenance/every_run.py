@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ def verify_all(
         return
     yield from _each(folder, stains, lambda one: verify(one, full=full, cluster=cluster, found=found))
     if _has_lost_page(folder, stains):
-        text = f"the page that joins the reports is missing or empty: `tile-engine repair {folder}` writes it again."
+        again = f"tile-engine repair {shlex.quote(str(folder))}"
+        text = f"the page that joins the reports is missing or empty: `{again}` writes it again."
         yield Failure(str(folder / PAGE), CorruptError.code, text, CorruptError.exit_status)
 
 

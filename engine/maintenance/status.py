@@ -22,7 +22,7 @@ class StepStatus:
 
     title: str
     state: str
-    """waiting, running or complete."""
+    """waiting, running, stopped (begun by a process that has ended) or complete."""
     done: int
     total: int
     """Number of units; 0 where it is not known yet."""
@@ -65,6 +65,7 @@ def status(out: str | Path) -> Status:
     """The progress of the run in `out`. Raises SettingsError (E_NO_RUN) where there is no run."""
     job = load(absolute(out))
     run = read_run(job.folder)
+    owner = owner_of(job.folder)
     steps = []
     for name, step in job.pipeline.steps.items():
         record = run.steps.get(name)
@@ -76,10 +77,10 @@ def status(out: str | Path) -> Status:
                     total += 1
                     done += ledger.find(unit.name) is not None
         state, wall = (record.status, record.wall) if record else ("waiting", 0.0)
+        state = "stopped" if state == "running" and not owner else state
         steps.append(StepStatus(step.title, state, done, total, wall))
     rejected = tuple(rejected_rows(job.folder))
     lost = tuple((job.slides[image].name, text) for image, text in losses(job).items())
-    owner = owner_of(job.folder)
     state = _state(run, owner)
     return Status(str(job.folder.out), state, owner, tuple(steps), rejected, lost)
 

@@ -77,8 +77,15 @@ class Command:
         Raises SettingsError unless images of exactly one modality are given.
         """
         inputs = {name: value for name, value in images.items() if value is not None and value != []}
+        kinds = " or ".join(f"--{name}" for name in self.images)
+        if not inputs:
+            example = f": `{self.example}`" if self.example else ""
+            raise SettingsError(
+                f"`tile-engine run {self.name}` was given no images. Name a folder, files or a list of them{example}. "
+                f"The options {kinds} say of which kind they are.",
+                "E_IMAGES",
+            )
         if len(inputs) != 1:
-            kinds = " or ".join(f"--{name}" for name in self.images)
             raise SettingsError(
                 f"give exactly one of {kinds}, got {len(inputs)}: a run works on one kind of images.", "E_IMAGES"
             )

@@ -11,8 +11,10 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from ...errors import CorruptError, SettingsError
+from ...models.stains import MIN_TISSUE_MM2
 from ...stores.folder import Folder
 from ...stores.inside import ID_PATTERN
+from ...stores.likeness import meant
 from .record import ImageRecord, QuarantinedTile, Rejection
 from .settings import RunSettings, settings_of
 from .validated import validated
@@ -102,7 +104,7 @@ class RunDocument(Document):
 Untold = Literal["tissue", "channels", "unreadable", "crash", "timeout"]
 """Why a slide's stain is not told by its colours."""
 WHY_UNTOLD: Mapping[Untold, str] = {
-    "tissue": "too little stained tissue",
+    "tissue": f"less than {MIN_TISSUE_MM2:g} mm² of stained tissue",
     "channels": "other channels than 8-bit colours",
     "unreadable": "it cannot be opened as a slide with a valid spacing; if it is rejected, the reason follows",
     "crash": "the file ends the process that reads it",
@@ -145,6 +147,8 @@ class StainRuns(Document):
     """Id -> reason, of slides whose colours do not tell their stain: they are in the largest run."""
     warnings: tuple[str, ...] = ()
     """What was warned of before the runs: the list, and how the stains were told."""
+    stained_mm2: dict[str, float] = {}
+    """Id -> area of stained tissue, of those that have too little of it."""
 
     @property
     def largest(self) -> StainRun:
@@ -155,6 +159,13 @@ class StainRuns(Document):
         """Names of slides, by their ids."""
         slides = {i: slide.name for run in self.runs for i, slide in run.slides.items()}
         return [slides[i] for i in ids if i in slides]
+
+    def untold_names(self, reason: Untold) -> list[str]:
+        """Names of the slides whose stain is not told for this reason, each with its area where that is too small."""
+        areas = {i: f" ({mm2:.2g} mm²)" for i, mm2 in self.stained_mm2.items()}
+        return [
+            f"{name}{areas.get(i, '')}" for i, why in self.untold.items() if why == reason for name in self.named([i])
+        ]
 
     def with_failure(self, folder: str, failure: str) -> StainRuns:
         """A copy that says why no slide of one run can be used."""
@@ -207,9 +218,10 @@ def read_run(folder: Folder) -> RunDocument:
             "E_NO_RUN",
         )
     if run is None:
+        near = meant(folder.out, lambda path: (path / "run.json").exists() or (path / "stains.json").exists())
         raise SettingsError(
-            f"{folder.out} holds no run: there is no {'run.json in it' if folder.out.exists() else 'such folder'}. Name the "
-            "folder of a run, which its command printed, or begin one with `tile-engine run cluster IMAGES --out FOLDER`.",
+            f"{folder.out} holds no run: there is no {'run.json in it' if folder.out.exists() else 'such folder'}.{near} Name "
+            "the folder of a run, which its command printed, or begin one with `tile-engine run cluster IMAGES --out FOLDER`.",
             "E_NO_RUN",
         )
     return run

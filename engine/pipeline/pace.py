@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
@@ -13,16 +14,27 @@ LEAST_SECONDS = 1.0
 """Measured seconds from which a step's pace counts for the steps behind it."""
 
 
+TRUSTED_SECONDS = 10.0
+"""Seconds of a step after which only its measured pace counts; before, the forecast has the rest of the weight."""
+SMOOTH_SECONDS = 4.0
+"""Seconds in which a told time follows a new one by two thirds: the first units of a step are no steady clock."""
+MAX_GROWTH = 1.2
+"""A told time grows by this factor in `SMOOTH_SECONDS` at most, or from one event to the next."""
+EARLY_SHARE = 0.8
+"""Share of a training below which its end is an early stop, not the end of its steps."""
+LEAST_RATIO = 0.5
+"""A group is taken to be so much faster than forecast at most."""
 MAX_POINTS = 200
 
 
 class Pace:
-    """A report callback that adds to every event of progress the seconds that the whole run has left: fact `left`.
+    """A report callback that adds to every event of progress the seconds that the run and its step have left: facts `left` and
+    `rest`.
 
     `expected` maps titles of steps to seconds, `unknown` are titles of steps that may take long and have no forecast; both may
     be replaced as more becomes known, and without them nothing is added. An unknown step counts once some of it was done; the
-    others are named: fact `without`. Steps of one group (`groups`: title -> its name) are as much slower than forecast as those
-    of it that were measured; none is taken to be faster.
+    others are named: fact `without`. Steps of one group (`groups`: title -> its name) are as much slower or faster than
+    forecast as those of it that were measured. Told times change smoothly, except where other steps count than before.
     """
 
     def __init__(
@@ -45,13 +57,19 @@ class Pace:
         self._units = (0.0, 1.0)
         self._within: list[tuple[float, float]] = []
         """Of the first unit in training: (time, share of its training), at `MAX_POINTS` moments at most."""
+        self._told: dict[str, tuple[object, float, float]] = {}
+        """Fact -> (what it counts, when it was told last, the seconds)."""
 
     def __call__(self, event: Event) -> None:
         if event.kind == "progress" and event.text in self._groups:
             self._see(event)
+            facts: dict[str, object] = {}
+            if (rest := self._rest()) is not None:
+                facts["rest"] = self._smooth("rest", self._title, rest)
             if self.expected or self.unknown:
-                facts = {"left": round(self.left(), 1), "without": self.without()}
-                event = replace(event, facts={**event.facts, **facts})
+                without = self.without()
+                facts |= {"left": self._smooth("left", tuple(without), self.left()), "without": without}
+            event = replace(event, facts={**event.facts, **facts})
         self._report(event)
 
     def left(self) -> float:
@@ -65,6 +83,17 @@ class Pace:
             forecast = self.expected.get(self._title, 0.0) * ratio(self._title) * (1.0 - self._kept)
             rest = max(0.0, forecast - seconds, forecast * (1.0 - share))
         return waiting + (rest or 0.0)
+
+    def _smooth(self, name: str, counted: object, seconds: float) -> float:
+        """Seconds to tell, that follow the last ones told of this fact, where it counts the same."""
+        now = self._clock()
+        if seconds and self._told.get(name, ("",))[0] == counted:
+            _, told, before = self._told[name]
+            before = max(0.0, before - (now - told))
+            most = before * MAX_GROWTH ** max(1.0, (now - told) / SMOOTH_SECONDS) + 1.0
+            seconds = min(most, before + (seconds - before) * -math.expm1((told - now) / SMOOTH_SECONDS))
+        self._told[name] = (counted, now, seconds)
+        return round(seconds, 1)
 
     def without(self) -> list[str]:
         """Titles of the steps that `left` does not count, as nobody can tell how long they take."""
@@ -87,7 +116,17 @@ class Pace:
         if is_training:
             thin = 2 if len(self._within) >= MAX_POINTS else 1
             self._within = [*self._within[::thin], (self._clock(), within)]
-        self._measured[self._title] = (self._clock() - self._began, max(0.0, self._share(within) - self._kept))
+        share = self._share(within)
+        if share == 1.0 and self._units[1] == 1 and self._has_stopped_early():
+            share = self._within[-1][1]
+        self._measured[self._title] = (self._clock() - self._began, max(0.0, share - self._kept))
+
+    def _has_stopped_early(self) -> bool:
+        """Whether a training has ended long before the rest of its steps could be made."""
+        if not self._within or self._within[-1][1] >= EARLY_SHARE:
+            return False
+        last, share = self._within[-1]
+        return self._clock() - last < (last - self._began) * (1.0 - share) / max(share, 1e-6) / 2
 
     def _share(self, within: float) -> float:
         done, total = self._units
@@ -98,10 +137,28 @@ class Pace:
         return max(1.0, min(self._workers, total - done))
 
     def _rest(self) -> float | None:
-        """Seconds that the current step still takes, as far as was measured; None where too little was."""
+        """Seconds that the current step still takes, by its own pace, and at first by its forecast; None where too little was
+        measured."""
+        rest = self._measured_rest()
+        if rest is None or self._title not in self.expected:
+            return rest
+        seconds, share = self._measured[self._title]
+        expected = self.expected[self._title]
+        if (
+            self._within and self._within[-1][1] >= 1.0 and self._units[1] == 1
+        ):  # no pace tells what comes behind its steps
+            return max(rest, expected - seconds)
+        forecast = expected * max(0.0, 1.0 - self._kept - share)
+        trust = min(1.0, seconds / TRUSTED_SECONDS)
+        return trust * rest + (1.0 - trust) * forecast
+
+    def _measured_rest(self) -> float | None:
+        """Seconds that the current step still takes, by its own pace; None where too little was measured."""
         if not self._title:
             return None
         (seconds, share), (done, total) = self._measured[self._title], self._units
+        if done >= total:
+            return 0.0
         rest = max(0.0, 1.0 - self._kept - share)
         if (
             not self._within or done / max(1.0, total) > self._kept
@@ -121,7 +178,7 @@ class Pace:
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         for title, (seconds, share) in self._measured.items():
             if title == self._title and self._within:  # its beginning is slower than the rest
-                rest = self._rest()
+                rest = self._measured_rest()
                 seconds, share = (0.0, 0.0) if rest is None else (seconds + rest, 1.0 - self._kept)
             forecast = self.expected.get(title, 0.0) * share
             if seconds >= LEAST_SECONDS and forecast > 0:
@@ -130,7 +187,7 @@ class Pace:
 
         def ratio(title: str) -> float:
             seconds, forecast = sums.get(self._groups[title], (1.0, 1.0))
-            return max(1.0, seconds / forecast)  # a forecast that was too long once is no promise of more
+            return max(LEAST_RATIO, seconds / forecast)
 
         return ratio
 

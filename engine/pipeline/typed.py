@@ -19,7 +19,7 @@ def typed(name: str, value: Any) -> str:
         return ("-" if name == "k" else ",").join(map(str, ends))
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "the default" if value in (None, "", []) else str(value)
+    return "not given" if value in (None, "", []) else str(value)
 
 
 def settings_shown(settings: RunSettings, became: Mapping[str, str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ def claim(folder: Folder, cohort: Cohort, mode: str | None, report: Report) -> N
 
     Raises SettingsError for a `mode` that is no access right, or that OUT cannot have.
     """
-    chosen = _parsed(mode, folder.out)
+    chosen = check_mode(mode, folder.out)
     existed, on_disk = folder.out.exists(), not isinstance(folder.out, ObjectPath)
     folder.claim(chosen if chosen is not None else PRIVATE if cohort.listed and on_disk else None)
     if existed and cohort.listed and on_disk and _open_to_all(folder.out):
@@ -34,7 +34,8 @@ def claim(folder: Folder, cohort: Cohort, mode: str | None, report: Report) -> N
         )
 
 
-def _parsed(mode: str | None, out: Path) -> int | None:
+def check_mode(mode: str | None, out: Path) -> int | None:
+    """Access rights from text. Raises SettingsError for text that is none, or that OUT cannot have."""
     if mode is None:
         return None
     if isinstance(out, ObjectPath):

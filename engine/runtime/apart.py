@@ -10,13 +10,12 @@ OUT/HE/  OUT/PAS/   complete runs, as if each had been started on its own slides
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import MachineError, NoInputError, SettingsError, TileEngineError
-from ...stores.files import free_bytes
 from ...stores.folder import Folder
 from ...stores.lock import Lock
 from ...stores.slides.cohort import Cohort
@@ -31,13 +30,14 @@ from ..pipeline.spec import Apart, Estimate, Pipeline
 from .access import claim
 from .divide import decided
 from .options import RunOptions
-from .ownership import check_foreign
+from .plan import Planned, check_out, plan_only
 from .recorder import Recorder
+from .room import free_at
 from .run_file import write_run_file
 from .stain_folders import begun_jobs, join_again
 from .stain_match import check_old, matched, split
-from .start import find, plan_only, start, tell_list
-from .timing import Forecast, tell_all, with_later
+from .start import find, start, tell_list
+from .timing import tell_all, with_later
 
 OWN = r"(stains|lock)\.json|run\.yaml|report\.html|summary\.md"
 """Pattern of what is written to OUT itself, beside the folders of the runs."""
@@ -75,7 +75,8 @@ def start_all(
     with Lock(target, force=options.force_unlock):
         sweep(target, OWN)
         parts = [_part(pipeline.apart, cohort, run, matched(settings, old, run)) for run in stains.runs]
-        failures, forecasts = _check_parts(pipeline, target, options, parts)
+        failures, plans = _check_parts(pipeline, target, options, parts)
+        forecasts = {name: plan.forecast for name, plan in plans.items()}
         if len(forecasts) > 1:
             tell_all(forecasts, options.report)
         for run in stains.runs:
@@ -106,66 +107,68 @@ def start_all(
 
 def plan_all(
     pipeline: Pipeline, images: Images, out: str | Path | None, options: RunOptions, settings: Mapping[str, Any]
-) -> list[tuple[Path, InspectedCohort, Estimate]]:
-    """The plan of the run, or of the run of each stain; see `plan_only`."""
+) -> Iterator[tuple[Path, InspectedCohort, Estimate]]:
+    """The plan of the run, or of the run of each stain; see `plan_only`.
+
+    Raises what `start_all` would raise before work, before the first plan is given; and after the last one the NoInputError of
+    stains none of whose slides can be used.
+    """
     settings, old = split(settings)
     cohort, target = find(pipeline, images, out, options.cluster, settings)
     stains = decided(pipeline, cohort, target, options, settings)
     check_old(old, stains)
     if stains is None or pipeline.apart is None:
-        return [plan_only(pipeline, cohort, target, settings, options)[:3]]
+        _check_lost(target)
+        yield plan_only(pipeline, cohort, target, settings, options)[:3]
+        return
     tell_list(cohort, options.report)
-    plans, failures = {}, []
+    check_out(Folder(target), options)
+    _check_report(target, stains, options)
+    parts = [_part(pipeline.apart, cohort, run, matched(settings, old, run)) for run in stains.runs]
+    failures, plans = _check_parts(pipeline, target, options, parts, again=True)
     for run in stains.runs:
-        try:
-            _, images_of_run, own = _part(pipeline.apart, cohort, run, matched(settings, old, run))
-            plans[run.name] = plan_only(pipeline, images_of_run, target / run.folder, own, options)
-        except NoInputError as error:
-            failures.append(f"stain {run.name}: {_reason(error, pipeline)}")
-            options.report(Event("warning", failures[-1], facts={"code": error.code}))
-    if not plans:
-        raise NoInputError("\n  ".join(failures))
+        if text := failures.get(run.folder):
+            options.report(Event("warning", f"stain {run.name}: {text}", facts={"code": NoInputError.code}))
     if len(plans) > 1:
         tell_all({name: plan.forecast for name, plan in plans.items()}, options.report)
-    return [plan[:3] for plan in plans.values()]
+    yield from (plan[:3] for plan in plans.values())
+    if failures:
+        raise NoInputError(
+            "\n  ".join(f"stain {run.name}: {failures[run.folder]}" for run in stains.runs if run.folder in failures)
+        )
 
 
 def _check_parts(
-    pipeline: Pipeline, out: Path, options: RunOptions, parts: Parts
-) -> tuple[dict[str, str], dict[str, Forecast]]:
+    pipeline: Pipeline, out: Path, options: RunOptions, parts: Parts, *, again: bool = False
+) -> tuple[dict[str, str], dict[str, Planned]]:
     """Check all runs before the first begins: slides, settings, files in the way, and the room for all of them together.
 
-    Returns folder -> why, of runs none of whose slides can be used, and stain -> how long its run takes. Runs that have begun
-    were checked when they did, unless they are done again. Raises the TileEngineError of a run that cannot begin, with its
-    stain.
+    Returns folder -> why, of runs none of whose slides can be used, and stain -> its plan. Runs that have begun were checked
+    when they did, unless they are done again, or checked `again`, for a plan that is told. Raises the TileEngineError of a run
+    that cannot begin, with its stain.
     """
     failures: dict[str, str] = {}
-    forecasts: dict[str, Forecast] = {}
+    plans: dict[str, Planned] = {}
     need = 0
     for run, cohort, settings in parts:
-        has_begun = find_run(Folder(out / run.folder)) is not None
-        if has_begun and not options.redo:
+        if not again and not options.redo and find_run(Folder(out / run.folder)) is not None:
             continue
         try:
-            planned = plan_only(pipeline, cohort, out / run.folder, settings, options, tell=False)
-            inspected, plan, forecasts[run.name] = planned[1:]
-            if not has_begun:
-                folder = Folder(out / run.folder, pipeline.modality.name)
-                check_foreign(folder, pipeline.steps.values(), inspected.slides, first=True)
+            plan = plans[run.name] = plan_only(pipeline, cohort, out / run.folder, settings, options, tell=again)
         except NoInputError as error:
             failures[run.folder] = _reason(error, pipeline)
             continue
         except TileEngineError as error:
             raise type(error)(f"stain {run.name}: {error.message}", error.code) from error
-        need += plan.disk - plan.present
-    free = free_bytes(out)
+        need += plan.sizes.disk - plan.sizes.present
+    free = free_at(out)
     if need > free:
         raise MachineError(
             f"about {need / 1e9:.2f} GB will be written to {out} for the stains that have not begun, and {free / 1e9:.2f} GB "
             f"are free: the disk would fill up. Choose another --out{pipeline.modality.smaller}.",
             "E_NO_ROOM",
         )
-    return failures, forecasts
+    return failures, plans
 
 
 def _reason(error: NoInputError, pipeline: Pipeline) -> str:

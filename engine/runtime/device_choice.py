@@ -29,33 +29,46 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
 
     Raises MachineError (E_NO_GPU) where the run is to compute on GPUs and a worker has none that torch can use.
     """
-    run = find_run(folder)
-    previous = run.common if run else RunSettings()
-    previous_device = previous.device
-    device = previous_device if settings.device == "auto" else settings.device
-    bf16 = False
+    settings = as_device_began(settings, folder)
+    device, dtype, bf16 = settings.device, settings.dtype, False
     if device == "auto" and (why := _not_one_each(pool, rows)):
         device = "cpu"
         _tell_cpu(why, report)
     if device != "cpu":
         faults, bf16 = _gpu_answers(pool, rows)
         if faults and device == "cuda":
-            raise MachineError(
-                f"the network is to run on GPUs, and {len(faults)} of {max(1, len(rows))} workers cannot use one: {faults[0]}. "
-                "Use --device cpu, or workers that have GPUs (--cluster cuda).",
-                "E_NO_GPU",
-            )
+            raise _no_gpu(faults, max(1, len(rows)))
         if faults:
             _tell_cpu(faults[0], report)
         device = "cpu" if faults else "cuda"
-    dtype = settings.dtype
-    if dtype == "auto":
-        dtype = previous.dtype if previous_device == device else "auto"
     if dtype == "auto":
         dtype = "bf16" if device == "cuda" and bf16 else "float32"
     if device == "cuda":
         report(Event("note", f"the network runs on GPUs: training in {settings.trains_in}, maps in {dtype}"))
     return settings.model_copy(update={"device": device, "dtype": dtype})
+
+
+def as_device_began(settings: C, folder: Folder) -> C:
+    """Device and dtype as the run in OUT began, where they are not given."""
+    run = find_run(folder)
+    begun = run.common if run else RunSettings()
+    device = begun.device if settings.device == "auto" else settings.device
+    dtype = begun.dtype if settings.dtype == "auto" and begun.device == device else settings.dtype
+    return settings.model_copy(update={"device": device, "dtype": dtype})
+
+
+def check_device_here(settings: RunSettings) -> None:
+    """Raises MachineError (E_NO_GPU) where the run is to compute on a GPU of this machine, and torch can use none."""
+    if settings.device == "cuda" and (fault := _gpu_state()[0]):
+        raise _no_gpu([f"this machine: {fault}"], 1)
+
+
+def _no_gpu(faults: Sequence[str], workers: int) -> MachineError:
+    return MachineError(
+        f"the network is to run on GPUs, and {len(faults)} of {workers} workers cannot use one: {faults[0]}. "
+        "Use --device cpu, or workers that have GPUs (--cluster cuda).",
+        "E_NO_GPU",
+    )
 
 
 def _tell_cpu(why: str, report: Report) -> None:

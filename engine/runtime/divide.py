@@ -16,7 +16,7 @@ from ..pipeline.settings import RunSettings, settings_of
 from ..pipeline.spec import Apart, Pipeline
 from .load import load
 from .options import RunOptions
-from .start import stages_of
+from .plan import stages_of
 
 
 def decided(
@@ -96,9 +96,8 @@ def untold_lines(stains: StainRuns) -> Iterator[str]:
     """The slides whose stain cannot be told, why, and where they are clustered."""
     where = f"with {stains.largest.name}, the largest group" if len(stains.runs) > 1 else "with all others, in one run"
     for reason in WHY_UNTOLD:
-        ids = [i for i, why in stains.untold.items() if why == reason]
-        if ids:
-            names = first_of(stains.named(ids))
+        if named := stains.untold_names(reason):
+            names = first_of(named)
             advice = ". A column `stain` in the list of slides says it" if reason in ("crash", "timeout") else ""
             yield f"the stain of {names} cannot be told by colour ({WHY_UNTOLD[reason]}): clustered {where}{advice}"
 

@@ -25,12 +25,7 @@ def log_to(out: Path) -> Iterator[None]:
     if isinstance(path, ObjectPath):
         handler = _Sent(path)
     else:
-        if path.is_symlink():
-            raise SettingsError(
-                f"{path} is a symbolic link to {path.readlink()}: the log would be appended to that file. Remove "
-                "the link, or choose another folder with --out.",
-                "E_FOREIGN",
-            )
+        check_log(out)
         handler = logging.FileHandler(path, encoding="utf-8", delay=True)
     handler.setFormatter(_Shown("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
@@ -43,6 +38,17 @@ def log_to(out: Path) -> Iterator[None]:
         logger.removeHandler(handler)
         handler.close()
         logger.propagate = before
+
+
+def check_log(out: Path) -> None:
+    """Raises SettingsError (E_FOREIGN) where the log would be written to another file."""
+    path = out / "log.txt"
+    if not isinstance(path, ObjectPath) and path.is_symlink():
+        raise SettingsError(
+            f"{path} is a symbolic link to {path.readlink()}: the log would be appended to that file. Remove "
+            "the link, or choose another folder with --out.",
+            "E_FOREIGN",
+        )
 
 
 class _Shown(logging.Formatter):

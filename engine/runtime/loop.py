@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -266,6 +267,7 @@ def _needs_before(job: Job[RunSettings], stage: str) -> None:
         if not run.is_complete(step.name for step in stages[earlier]):
             raise SettingsError(
                 f"stage {stage!r} needs the results of stage {earlier!r}, which is not complete in {job.folder.out}: run "
-                f"`tile-engine {earlier} {job.folder.out}` first, or `tile-engine run {job.pipeline.called}` for all of them.",
+                f"`tile-engine {earlier} {shlex.quote(str(job.folder.out))}` first, or "
+                f"`tile-engine run {job.pipeline.called}` for all of them.",
                 "E_STAGE_ORDER",
             )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from ...errors import NoInputError, SettingsError
+from ...errors import SettingsError
 from ...stores import cache
 from ...stores.folder import Folder
 from ...stores.lock import Lock
@@ -19,9 +20,9 @@ from ...stores.sweep import sweep
 from ..compute.resources import closed_resources
 from ..pipeline.documents import find_run, read_images, read_rejected, read_run, write_run
 from ..pipeline.job import Job
-from ..pipeline.listing import first_lines
+from ..pipeline.listing import first_of
 from ..pipeline.messages import note_messages, rejection_messages
-from ..pipeline.modality import Images, Modality
+from ..pipeline.modality import Images
 from ..pipeline.progress import Event, Report
 from ..pipeline.record import InspectedCohort, Rejection
 from ..pipeline.run_warnings import OPENING
@@ -40,24 +41,16 @@ from .list_notes import list_notes
 from .load import load
 from .logfile import log_to
 from .loop import RunContext, run_stages
-from .manifest import as_begun, kept_names, prepare, with_kept, with_threads
+from .manifest import as_begun, kept_names, prepare
 from .options import RunOptions
 from .output_folder import check_outside, default_out
 from .ownership import own_paths
+from .plan import checked, settings_in, stages_of
 from .recorder import Recorder, about
-from .room import check_room, with_room
+from .room import check_room
 from .run_file import write_run_file
 from .signals import Stop, stoppable
-from .timing import Forecast, Timing
-
-
-class Planned(NamedTuple):
-    """A run that was planned and not started."""
-
-    out: Path
-    cohort: InspectedCohort
-    sizes: Estimate
-    forecast: Forecast
+from .timing import Timing
 
 
 def find(
@@ -90,25 +83,15 @@ def start(
     modality, recorder = pipeline.modality, Recorder(options.report)
     options = replace(options, stages=stages_of(pipeline, options.stages), report=recorder)
     folder = Folder(out, modality.name)
-    settings = with_kept(settings, pipeline.variant.settings, folder, redo=options.redo, report=options.report)
-    run_settings = as_begun(settings_of(settings, pipeline.variant.settings), folder)
+    run_settings = settings_in(pipeline, folder, settings, options)
     options.report(Event("start", str(folder.out)))
     claim(folder, cohort, options.mode, options.report)
     check_links(folder.out)
     with _locked(folder, options), log_to(folder.out):
-        run_settings = with_threads(run_settings, folder)
         tell_list(cohort, options.report)
-        inspected = modality.open(cohort, run_settings)
-        _tell_opened(inspected, options.report)
-        if text := pipeline.caution(inspected):
-            options.report(Event("warning", text))
-        if not inspected.slides:
-            raise NoInputError(_all_rejected(inspected, modality))
-        fitting, plan = with_room(pipeline, folder, run_settings, inspected, redo=options.redo)
-        _tell_rejected([r for s, r in fitting.rejected.items() if s not in inspected.rejected], options.report)
-        inspected = fitting
-        if set(options.stages) - {"convert"}:
-            pipeline.check_sampled(Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline))
+        run_settings, inspected, plan = checked(
+            pipeline, cohort, folder, run_settings, options, partial(_tell_opened, report=options.report)
+        )
         options.report(Event("note", plan.text(), facts=plan.facts()))
         check_room(folder, plan, modality)  # before results to be redone are removed
         dismiss_child()
@@ -186,43 +169,6 @@ def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
     return resume(out, options=replace(options, cluster=cluster, redo=True, stages=("map",)), **settings)
 
 
-def stages_of(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
-    """The requested stages that the run has, in its order. Raises SettingsError where it has none of them."""
-    chosen = tuple(stage for stage in pipeline.stages if stage in requested)
-    if not chosen:
-        raise SettingsError(
-            f"`tile-engine run {pipeline.called}` has no stage {' or '.join(map(repr, requested))}: its stages are "
-            f"{', '.join(pipeline.stages)}.",
-            "E_STAGE_ORDER",
-        )
-    return chosen
-
-
-def plan_only(
-    pipeline: Pipeline,
-    cohort: Cohort,
-    out: Path,
-    settings: Mapping[str, Any],
-    options: RunOptions,
-    *,
-    tell: bool = True,
-) -> Planned:
-    """Plan a run without starting it; `tell`: report how long its stages take on such workers. Writes nothing, except local
-    copies of slides that must be copied to be read."""
-    modality = pipeline.modality
-    folder = Folder(out, modality.name)
-    run_settings = as_begun(with_threads(settings_of(settings, pipeline.variant.settings), folder), folder)
-    inspected = modality.open(cohort, run_settings)
-    if not inspected.slides:
-        raise NoInputError(_all_rejected(inspected, modality))
-    fitting, sizes = with_room(pipeline, folder, run_settings, inspected)
-    job = Job(folder, run_settings, fitting.spacing, fitting.slides, {}, pipeline)
-    spec = cluster_spec(options.cluster)
-    workers = 0 if spec.kind == "none" else spec.most
-    timing = Timing(pipeline, sizes, stages_of(pipeline, options.stages), workers, is_here=spec.is_here)
-    return Planned(folder.out, fitting, sizes, timing.tell(job, options.report) if tell else timing.forecast(job))
-
-
 def _go(
     job: Job[RunSettings], options: RunOptions, workers: WorkerPool, recorder: Recorder, sizes: Estimate | None = None
 ) -> Path:
@@ -233,6 +179,8 @@ def _go(
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
     with stoppable(stop), closed_resources():
         options.report(Event("note", f"working in {workers.description}"))
+        if text := _begun_text(job, options.stages):
+            options.report(Event("note", text))
         timing.tell(job, options.report)
         context = RunContext(workers, options.report, stop, options.cluster.unit_timeout, timing, recorder)
         job = run_stages(job, options.stages, context)
@@ -243,6 +191,21 @@ def _go(
     sweep(folder.out, own_paths(job.pipeline))
     options.report(Event("done", str(folder.out), facts={"report": str(folder.report), "complete": is_complete}))
     return folder.out
+
+
+def _begun_text(job: Job[RunSettings], stages: Sequence[str]) -> str:
+    """What an earlier command has done of these stages, and where the run goes on; empty where nothing is done."""
+    run = read_run(job.folder)
+    steps = [step for stage in stages for step in job.pipeline.stages[stage]]
+    done = [step.title for step in steps if run.is_complete([step.name])]
+    left = [step for step in steps if not run.is_complete([step.name])]
+    if not left:
+        return f"all {len(steps)} steps of these stages were done before: each is only checked" if done else ""
+    amid = left[0].name in run.steps
+    if not done and not amid:
+        return ""
+    before = f"{first_of(done)} {'are' if len(done) > 1 else 'is'} done already" if done else "the run had begun"
+    return f"the run goes on where it stopped: {before}; {'within' if amid else 'next is'} {left[0].title}"
 
 
 def _locked(folder: Folder, options: RunOptions) -> Lock:
@@ -274,9 +237,3 @@ def _tell_opened(inspected: InspectedCohort, report: Report) -> None:
 def _tell_rejected(rejections: Iterable[Rejection], report: Report) -> None:
     for message in rejection_messages(rejections):
         report(Event("rejected", message.text, facts={"code": message.code, "images": list(message.names)}))
-
-
-def _all_rejected(inspected: InspectedCohort, modality: Modality) -> str:
-    reasons = [f"{one.images} [{one.code}]: {one.reason}" for one in rejection_messages(inspected.rejected.values())]
-    lines = (f"  {line}" for line in first_lines(reasons, "reasons", most=10))
-    return "\n".join([f"none of the {len(inspected.rejected)} {modality.name} can be used:", *lines])

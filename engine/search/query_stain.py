@@ -10,7 +10,7 @@ from ...stores.source import Source
 from ..pipeline.documents import WHY_UNTOLD
 from ..pipeline.job import Job
 from ..pipeline.settings import RunSettings
-from ..steps.source_stain import source_stain
+from ..steps.source_stain import TooLittle, source_stain
 from ..steps.stain import slide_stain
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ def query_stain(job: Job[RunSettings], path: Path, source: Source) -> tuple[Stai
         if record.fingerprint == key:
             return slide_stain(job, slide), ()
     found = source_stain(source)
-    if not isinstance(found, str):
+    if not isinstance(found, str | TooLittle):
         return found, ()
+    why = f"{WHY_UNTOLD['tissue']}: {found.mm2:.2g} mm²" if isinstance(found, TooLittle) else WHY_UNTOLD[found]
     text = (
-        f"the stain of {path.name} cannot be told ({WHY_UNTOLD[found]}): the query is not normalised, but the run's slides "
+        f"the stain of {path.name} cannot be told ({why}): the query is not normalised, but the run's slides "
         "are, so what is found may follow the stain. A tile of a slide of the run (SLIDE --at Y,X) is normalised."
     )
     return None, (text,)

@@ -21,14 +21,15 @@ NETWORK_STEPS = frozenset({"autoencoder", "view_embeddings", "tiles"})
 """Steps whose seconds are those of the network."""
 UNKNOWN_STEPS = frozenset({"pairs", "stain_effects"})
 """Steps that may take long, and whose seconds nobody can tell before they have begun."""
-FEW_PATCHES, USUAL = 20_000, (0.05, 1e-3, 1e-3)
-"""With fewer patches for the network to see, a trial takes longer than it is worth; usual seconds of what `trial` measures."""
+FEW_PATCHES, USUAL, USUAL_CELLS = 20_000, (0.05, 1e-3, 1e-3), 32**2
+"""With fewer patches for the network to see, a trial takes longer than it is worth; usual seconds of what `trial` measures, for
+patches of so many cells: larger ones take longer in proportion."""
 READ_SECONDS = 4e-4
 """Seconds of a patch that is read. These and the following are seconds of one core."""
 K_SECONDS, TUNE_SECONDS, NUMBER_POINTS = 1.2, 4.0, 3000
 """Seconds of a K that is looked at, and of heads, fine-tuning and division, for this many patches or more."""
-LAYOUT_SECONDS, ROW_SECONDS = 5.0, 1e-4
-"""Seconds of a UMAP of its largest sample, and of each row that is placed in it, and that is written."""
+LAYOUT_SECONDS, LAYOUT_ROWS, ROW_SECONDS = 5.0, 3000, 1e-4
+"""Seconds of a UMAP of so many rows, its largest sample about, and of each row that is placed in it, and that is written."""
 
 
 def seconds_of_steps(
@@ -49,11 +50,13 @@ def seconds_of_steps(
     views = plan.views if plan and settings.named.get("several_views") else 1
     seen = tiles + (plan.reconstruction * plan.batch + plan.patches * views if plan else 0)
     is_tried = seen >= FEW_PATCHES and NETWORK_STEPS & set(names) and not is_other
-    step, view, embed = _trials(job) if is_tried else USUAL
+    step, view, embed = _trials(job) if is_tried else _usual(job, slower)
     known: dict[str, float | None] = {
         "pixels": sizes.pixels * CONVERT_SECONDS * slower / max(1, workers),
         "tiles": tiles * embed / (workers or available_threads()),
-        "layout": (LAYOUT_SECONDS + tiles * ROW_SECONDS) * slower if settings.umap else 0.0,
+        "layout": (LAYOUT_SECONDS * min(1.0, tiles / LAYOUT_ROWS) + tiles * ROW_SECONDS) * slower
+        if settings.umap
+        else 0.0,
         "table": tiles * ROW_SECONDS * slower,
         "pictures": IMAGE_SECONDS * len(job.slides) * slower / max(1, workers),
         "report": PAGE_SECONDS * slower,
@@ -70,6 +73,12 @@ def seconds_of_steps(
         }
     known |= dict.fromkeys(UNKNOWN_STEPS) | (dict.fromkeys(NETWORK_STEPS) if is_other else {})
     return forecast_of(known, names)
+
+
+def _usual(job: Job[PatchSettings], slower: float) -> tuple[float, ...]:
+    """Seconds as `trial` gives them, of patches of the run's sizes, on a machine that is so much slower than an idle one."""
+    cells = sum(side ** len(job.modality.axes) for side in job.settings.sides)
+    return tuple(seconds * slower * cells / USUAL_CELLS for seconds in USUAL)
 
 
 def _trials(job: Job[PatchSettings]) -> tuple[float, ...]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import TypeAdapter
 
 from ...errors import SlideError
+from ...models.stains import MIN_TISSUE_MM2
 from ...stores.cache import cached, is_copied
 from ...stores.slides.cohort import SlideEntry, fingerprint
 from ...stores.slides.reader import open_slide
@@ -18,7 +21,7 @@ from ...stores.source import Source
 from ..pipeline.documents import Untold
 from ..workers.child import GoneError, Say, SilentError, all_of, each
 from .convert.overview import overview
-from .stain import MIN_TISSUE_MM2, cells, profile_of
+from .stain import cells, profile_of, stained_pixels
 
 if TYPE_CHECKING:
     from ...models.stains.profile import StainProfile
@@ -34,7 +37,17 @@ MAX_PARALLEL_COPIES = 4
 _reason: TypeAdapter[Untold] = TypeAdapter(Untold)
 
 
-def source_stain(source: Source) -> StainProfile | Untold:
+@dataclass(frozen=True, slots=True)
+class TooLittle:
+    """Less stained tissue than MIN_TISSUE_MM2."""
+
+    mm2: float
+
+
+Answer: TypeAlias = "StainProfile | TooLittle | Untold"
+
+
+def source_stain(source: Source) -> Answer:
     """The stain profile of a slide's own file, by the rule of `slide_stain`; or why there is none."""
     from ...models.stains.density import white_point
 
@@ -45,10 +58,12 @@ def source_stain(source: Source) -> StainProfile | Untold:
     target = frame.coarsen((factor, factor))
     picture, _ = overview(source, target)
     pixels = picture.reshape(3, -1).T
-    return profile_of(pixels, white_point(pixels), cells(MIN_TISSUE_MM2, target)) or "tissue"
+    white = white_point(pixels)
+    profile = profile_of(pixels, white, cells(MIN_TISSUE_MM2, target))
+    return profile or TooLittle(stained_pixels(pixels, white) * math.prod(target.spacing) / 1e6)
 
 
-def source_stains(entries: Sequence[SlideEntry], mpp: float | None) -> list[StainProfile | Untold]:
+def source_stains(entries: Sequence[SlideEntry], mpp: float | None) -> list[Answer]:
     """The stain profile of each slide, read in a child process, or why its stain cannot be told.
 
     `mpp`: micrometres a pixel of slides that state none. A slide that ends its child or gives no answer within LIMIT_SECONDS
@@ -80,6 +95,7 @@ def _read_copy(entry: SlideEntry, mpp: float | None) -> Any:
 
 
 def _one(item: list[Any]) -> dict[str, Any] | Untold:
+    """Profile or too little tissue as JSON values, or the reason why there is none."""
     path, mpp = item
     try:
         with open_slide(Path(path), mpp) as slide:
@@ -88,6 +104,8 @@ def _one(item: list[Any]) -> dict[str, Any] | Untold:
         return "unreadable"
     if isinstance(profile, str):
         return profile
+    if isinstance(profile, TooLittle):
+        return asdict(profile)
     values = {
         "vectors": profile.basis.vectors,
         "strengths": profile.basis.strengths,
@@ -99,7 +117,7 @@ def _one(item: list[Any]) -> dict[str, Any] | Untold:
     return {name: value.tolist() for name, value in values.items()}
 
 
-def _profile(answer: Any) -> StainProfile | Untold:
+def _profile(answer: Any) -> Answer:
     """The profile that a child answered, or why there is none: its own reason, or its fate."""
     import numpy as np
 
@@ -111,6 +129,8 @@ def _profile(answer: Any) -> StainProfile | Untold:
         return "timeout" if isinstance(answer, SilentError) else "crash"
     if isinstance(answer, str):
         return _reason.validate_python(answer)
+    if "mm2" in answer:
+        return TooLittle(**answer)
     values = {name: np.array(value) for name, value in answer.items()}
     basis = StainBasis(values["vectors"], values["strengths"])
     return StainProfile(basis, ColourStatistics(values["mean"], values["spread"]), values["hues"], values["white"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...models.stains import MIN_TISSUE_MM2
 from ...stores.frame import Array, Frame
 from ..pipeline.job import Job
 from ..pipeline.settings import RunSettings
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 200_000
 """Most pixels of tissue that a profile is made of: evenly spaced in the mask's order."""
-MIN_TISSUE_MM2 = 4.0
-"""Stained tissue, in mm2, from which the stain is told from the tissue: a quarter of a section. Of pairs of smaller fields of
-one section, a fifth count as stained differently (benchmarks/stains.py), and normalising them would change their tissue."""
 
 
 def slide_stain(job: Job[RunSettings], slide: str) -> StainProfile | None:
@@ -46,12 +44,18 @@ def slide_stain(job: Job[RunSettings], slide: str) -> StainProfile | None:
 
 def profile_of(pixels_NC: Array, white_C: Array, min_pixels: int) -> StainProfile | None:
     """`stain_profile`, or None with fewer than `min_pixels` that hold stain."""
-    from ...models.stains.density import optical_density, stained
     from ...models.stains.profile import stain_profile
 
-    if min_pixels and len(stained(optical_density(pixels_NC, white_C))) < min_pixels:
+    if min_pixels and stained_pixels(pixels_NC, white_C) < min_pixels:
         return None
     return stain_profile(pixels_NC, white_C)
+
+
+def stained_pixels(pixels_NC: Array, white_C: Array) -> int:
+    """Number of the pixels that hold stain."""
+    from ...models.stains.density import optical_density, stained
+
+    return len(stained(optical_density(pixels_NC, white_C)))
 
 
 def cells(mm2: float, frame: Frame) -> int:

@@ -14,6 +14,7 @@ import hmac
 import json
 import logging
 import secrets
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -139,7 +140,7 @@ class Server(ThreadingHTTPServer):
                 continue
             why = f": {saving.text}" if saving.state == "failed" else ""
             out = self.viewer.runs[run].out
-            rest = f"; what was begun with them is finished by: tile-engine map {out}"
+            rest = f"; what was begun with them is finished by: tile-engine map {shlex.quote(str(out))}"
             tell(f"names of clusters were not saved{why}{rest if has_begun(self.viewer, saving, run) else ''}")
 
 

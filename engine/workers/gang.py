@@ -35,17 +35,22 @@ _stores: dict[str, Any] = {}
 
 def check_gang(ranks: int, pool: WorkerPool) -> None:
     """Raises MachineError (E_GANG), before any work, if there are fewer workers than ranks."""
+    check_ranks(ranks, max(pool.count, pool.least) if pool.client is not None else 0)
+
+
+def check_ranks(ranks: int, workers: int) -> None:
+    """`check_gang` by a number of workers; 0: the run's own process does the work."""
     if ranks == 1:
         return
-    if pool.client is None:
+    if not workers:
         raise MachineError(
             f"--gang {ranks} trains with {ranks} workers, and here one process does the work. Add --cluster local "
             f"--workers {ranks}, or another cluster, or leave --gang out.",
             "E_GANG",
         )
-    if (most := max(pool.count, pool.least)) < ranks:
+    if workers < ranks:
         raise MachineError(
-            f"--gang {ranks} trains with {ranks} workers at once, one a rank, and there are {most}. Ask for more with "
+            f"--gang {ranks} trains with {ranks} workers at once, one a rank, and there are {workers}. Ask for more with "
             f"--workers {ranks} (with --adapt, as its lower number), or for a smaller gang.",
             "E_GANG",
         )

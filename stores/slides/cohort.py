@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ...errors import NoInputError, SlideError
 from ..contents import state_of
+from ..likeness import meant, neighbours
 from ..remote import ObjectPath, as_list, real, to_path
 from .companions import partners
 from .file_marks import file_mark, siblings_mark, size_and_time
@@ -90,6 +91,7 @@ def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Find
     if len(specs) == 1:
         cohort = _find(specs[0], kind, special)
     else:
+        _check_quoted(specs)
         parts = [_find(one, kind, special) for one in specs]
         roots = [part.root.absolute() for part in parts]
         root = _common(roots)
@@ -139,13 +141,7 @@ def _find(spec: str | Path, kind: InputKind, special: Finder) -> Cohort:
         fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
         root = Path(*parts[:fixed]) if fixed else Path()
         return sorted_out(globbed(root, "/".join(parts[fixed:]), kind), root)
-    folder = path.parent
-    neighbours = (
-        tuple((name, "is beside it") for name in sorted(child.name for child in folder.iterdir()))
-        if folder.is_dir()
-        else ()
-    )
-    raise _no_input(str(spec), Cohort((), neighbours, folder), kind, "does not exist")
+    raise _missing(spec, path, kind)
 
 
 def _common(roots: Sequence[Path]) -> Path:
@@ -287,12 +283,28 @@ def may_be_same(one: str, other: str) -> bool:
     return len(known) < 2 or known[0] == known[1]
 
 
-def _no_input(spec: str, cohort: Cohort, kind: InputKind, why: str = "") -> NoInputError:
+def _check_quoted(specs: Sequence[str | Path]) -> None:
+    """Raises NoInputError where several paths are one whose name has spaces, which a shell has split."""
+    path = " ".join(map(str, specs))
+    if not to_path(specs[0]).exists() and to_path(path).exists():
+        raise NoInputError(f"{specs[0]}: does not exist, but {path!r} does: put a path with spaces in quotes.")
+
+
+def _missing(spec: str | Path, path: Path, kind: InputKind) -> NoInputError:
+    """The error for a path that does not exist: what is in the last folder of it that does, the likest names first."""
+    near = list(neighbours(path))
+    folder = near[0].parent if near else path.parent
+    where = "is beside it" if folder == path.parent else f"is in {folder}"
+    cohort = Cohort((), tuple((one.name, where) for one in near), folder)
+    return _no_input(str(spec), cohort, kind, f"does not exist.{meant(path)}")
+
+
+def _no_input(spec: str, cohort: Cohort, kind: InputKind, missing: str = "") -> NoInputError:
+    """`missing`: the sentences that say that the path does not exist."""
     lines = "".join(f"\n  - {name!r} {reason}" for name, reason in cohort.ignored[:_MAX_LISTED])
     more = len(cohort.ignored) - _MAX_LISTED
     tail = f"\n  - and {more} more" if more > 0 else ""
-    listing = f" There is:{lines}{tail}" if lines else " There is nothing in it."
-    return NoInputError(
-        f"{spec}: {why or f'holds no {kind.word}s'}, so there is nothing to work on. Give a folder, a glob, a file or a list "
-        f"of {kind.word}s.{listing}"
-    )
+    empty = "There is nothing beside it." if missing else "There is nothing in it."
+    listing = f"There is:{lines}{tail}" if lines else empty
+    why = missing or f"holds no {kind.word}s, so there is nothing to work on."
+    return NoInputError(f"{spec}: {why} Give a folder, a glob, a file or a list of {kind.word}s. {listing}")

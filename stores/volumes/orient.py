@@ -74,7 +74,13 @@ class Turn:
 
 
 def canonical(name: str, affine: Affine, shape: tuple[int, ...]) -> Turn:
-    """The turn of an affine. Raises SlideError (E_AFFINE) if its cells are not rectangular."""
+    """The turn of an affine. Raises SlideError: E_NOT_A_VOLUME for one slice, E_AFFINE for cells that are not rectangular."""
+    if 1 in shape:
+        raise SlideError(
+            f"{name}: is one slice ({' x '.join(map(str, shape))}), and a volume has several along each axis. Give "
+            "the file of the whole series; a picture of one plane is a slide or a film.",
+            "E_NOT_A_VOLUME",
+        )
     matrix = np.array(affine, np.float64)
     columns = matrix[:3, :3]
     if not np.isfinite(matrix).all():

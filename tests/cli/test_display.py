@@ -56,3 +56,13 @@ def test_steps_that_the_time_left_does_not_count_are_named(clock: Clock, capsys:
         show(Event("progress", "train", "train", 0, 4, {"left": 300.0, "without": []}))
     first, second = capsys.readouterr().err.splitlines()
     assert first.endswith("5 min left without: train networks") and second.endswith("5 min left in all")
+
+
+def test_a_step_without_units_has_no_line_and_the_time_left_is_the_told_one(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Display() as show:
+        show(Event("progress", "fine-tune", "train", 0, 0))
+        show(Event("progress", "train", "train", 3, 100, {"steps": True, "rest": 130.0}))
+    [line] = capsys.readouterr().err.splitlines()
+    assert line == "train: 3/100 (step 3 of 100), 0:00, 2:10 left"

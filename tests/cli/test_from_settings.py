@@ -57,8 +57,8 @@ def test_no_option_is_written_in_the_command_line_that_a_settings_model_has() ->
         "relabel shows a level, export has a format, warp names a section: none is the run's"
     )
     twice = [o for o in written if sum(p.read_text().count(f'"{o}"') for p in (ROOT / "cli").glob("*.py")) > 1]
-    assert set(twice) <= {"--out", "--help", "--volumes", "--films", "--sections"}, (
-        "other folders, and volumes, films and sections as a kind or as a path"
+    assert set(twice) <= {"--out", "--help", "--slides", "--volumes", "--films", "--sections"}, (
+        "other folders, and slides, volumes, films and sections as a kind or as a path"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...pipeline.command import Command, Variant
 from .settings import AnomalySettings, SlideAnomalySettings, VolumeAnomalySettings
@@ -38,8 +38,8 @@ def _films(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.films.convert import film_steps
     from ...steps.films.estimate import forecast_films
     from ...steps.films.index import index_step
-    from ...steps.usual_pace import counted
     from .films import FILMS
+    from .pace import seconds_of_scores
     from .score import plan_outputs, plan_scores, score_batch, score_outputs
     from .shared_steps import map_steps, split_step, training_steps
     from .split import check_films
@@ -49,7 +49,7 @@ def _films(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=forecast_films,
-        seconds=counted("vae", "spotters", "scores", "evaluate"),
+        seconds=partial(seconds_of_scores, image=lambda job: (1, job.settings.side)),
         check=partial(check_films, medium=FILMS),
         stages={
             "convert": film_steps(modality),
@@ -71,7 +71,7 @@ def _slides(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps import convert, sample
     from ...steps.apply import tiles_step
     from ...steps.estimate import estimate
-    from ...steps.usual_pace import counted
+    from .pace import seconds_of_scores
     from .shared_steps import map_steps, split_step, training_steps
     from .slides import SLIDES
     from .split import check_images
@@ -82,7 +82,7 @@ def _slides(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=estimate,
-        seconds=counted("vae", "spotters", "tiles", "evaluate"),
+        seconds=partial(seconds_of_scores, image=_of_tiles),
         check=partial(check_images, medium=SLIDES),
         caution=modality.caution,
         model=scorer_of,
@@ -115,10 +115,11 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, per_image
     from ...steps import convert
-    from ...steps.usual_pace import counted
+    from ...steps.volumes.dataset import grid_of
     from ...steps.volumes.estimate import forecast
     from ...steps.volumes.prepare import check_one_channel
     from ...steps.volumes.sample import sample_steps
+    from .pace import seconds_of_scores
     from .shared_steps import map_steps, split_step, training_steps
     from .slices import LAYER, SCORES, score_volume
     from .split import check_images
@@ -129,7 +130,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=forecast,
-        seconds=counted("vae", "spotters", "scores", "evaluate"),
+        seconds=partial(seconds_of_scores, image=lambda job: (1, grid_of(job).shape[-1])),
         check=partial(check_images, medium=VOLUMES),
         check_sampled=check_one_channel,
         stages={
@@ -142,3 +143,8 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
             "map": map_steps(VOLUMES, "worst", "best", "planes"),
         },
     )
+
+
+def _of_tiles(job: Any) -> tuple[int, int]:
+    """Channels and side of the tiles of slides."""
+    return max(record.channels for record in job.slides.values()), job.settings.side

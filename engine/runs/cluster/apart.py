@@ -40,13 +40,14 @@ def decide_stains(cohort: Cohort, settings: ClusterSettings, earlier: StainRuns 
         return StainRuns(decided="column", input=root, runs=_runs(groups, slides))
     if earlier and earlier.decided == "pixels" and _slides_of(earlier) == slides:
         return earlier
-    from ...steps.source_stain import source_stains
+    from ...steps.source_stain import TooLittle, source_stains
 
     answers = dict(zip(slides, source_stains(entries, settings.mpp), strict=True))
-    profiles = {i: None if isinstance(answer, str) else answer for i, answer in answers.items()}
-    untold = {i: answer for i, answer in answers.items() if isinstance(answer, str)}
-    groups = groups_by_colour(profiles, earlier)
-    return StainRuns(decided="pixels", input=root, runs=_runs(groups, slides), untold=untold)
+    areas = {i: round(answer.mm2, 4) for i, answer in answers.items() if isinstance(answer, TooLittle)}
+    profiles = {i: None if isinstance(answer, str | TooLittle) else answer for i, answer in answers.items()}
+    untold = dict.fromkeys(areas, "tissue") | {i: answer for i, answer in answers.items() if isinstance(answer, str)}
+    runs = _runs(groups_by_colour(profiles, earlier), slides)
+    return StainRuns(decided="pixels", input=root, runs=runs, untold=untold, stained_mm2=areas)
 
 
 def decide_stains_of_blocks(cohort: Cohort, settings: ClusterSettings, earlier: StainRuns | None) -> StainRuns:

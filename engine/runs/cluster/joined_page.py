@@ -135,12 +135,11 @@ def _is_done(job: Job[Any] | None) -> bool:
 def _cautions(stains: StainRuns) -> tuple[Caution, ...]:
     if not stains.untold:
         return ()
-    untold = tuple(stains.untold.items())
-    reasons = {WHY_UNTOLD[reason]: stains.named(i for i, why in untold if why == reason) for reason in WHY_UNTOLD}
+    reasons = {WHY_UNTOLD[reason]: stains.untold_names(reason) for reason in WHY_UNTOLD}
     why = "; ".join(f"{first_of(names, MAX_NAMED)} ({reason})" for reason, names in reasons.items() if names)
     return (
         Caution(
-            f"The stain of {len(untold)} slides cannot be told by their colours.",
+            f"The stain of {len(stains.untold)} slides cannot be told by their colours.",
             f"They are clustered with {stains.largest.name}: {why}. A column `stain` in the list of slides says where they "
             "belong.",
         ),

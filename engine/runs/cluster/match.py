@@ -6,6 +6,7 @@ Evidence are the slides that both runs have: tiles that lie in both clusters. Wi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 
 import numpy as np
 
@@ -89,7 +90,8 @@ def check_match(job: Job[ShownSettings]) -> tuple[OldClusters, SharedSlides]:
         named = f" ({len(slides.others)} have the same name, but another size or content)" if slides.others else ""
         raise SettingsError(
             f"--match {path}: no image of this run is one of that run's{named}, so nothing shows which clusters correspond. "
-            f"Cluster images that both have, or use the old run's networks: `tile-engine apply {path} --slides ...`.",
+            "Cluster images that both have, or use the old run's networks: "
+            f"`tile-engine apply {quote(str(path))} --slides ...`.",
             "E_MATCH",
         )
     return old, slides

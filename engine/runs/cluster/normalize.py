@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ....errors import SettingsError
+from ....models.stains import MIN_TISSUE_MM2
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
 from ...steps.normalization import TARGET, StainTarget
-from ...steps.stain import MIN_TISSUE_MM2, slide_stain
+from ...steps.stain import slide_stain
 from .settings import ClusterSettings
 
 

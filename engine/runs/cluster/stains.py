@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ....models.stains import MIN_TISSUE_MM2
 from ...pipeline.documents import Document, read_document
 from ...pipeline.job import Job
 from ...pipeline.listing import first_of
@@ -12,7 +13,7 @@ from ...pipeline.unit import Outcome, Unit
 from ...show.page import Caution
 from ...steps.checkpoints import write_document
 from ...steps.normalization import target_of
-from ...steps.stain import MIN_TISSUE_MM2, slide_stain
+from ...steps.stain import slide_stain
 from .apart import COLUMN
 from .settings import ClusterSettings
 

@@ -29,12 +29,12 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, per_image
     from ...steps import convert
-    from ...steps.usual_pace import counted
     from .apply import finish_version, harmonize, harmonize_units, version_units
     from .check import check, check_sampled
     from .estimate import forecast
     from .judge import judge_versions
     from .measure import MEASURES, measure_image
+    from .pace import seconds_of_harmonizing
     from .page import write_page
     from .seams import measure_seams
     from .train import train_generator, training_units
@@ -46,7 +46,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=forecast,
-        seconds=counted("measure", "generator", "harmonize", "seams", "judge"),
+        seconds=seconds_of_harmonizing,
         check=check,
         check_sampled=check_sampled,
         stages={

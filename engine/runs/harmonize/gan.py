@@ -49,8 +49,8 @@ def train_gan(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
         *sources, target = pieces_of(job, (*sites.sources, sites.target))
     with outcome.clock("compute"):
         channels = target.channels
-        networks = tuple(_site_networks(job, i, channels) for i in range(len(sources)))
-        forward = _generator(job, channels, "forward")
+        networks = tuple(site_networks(job, i, channels) for i in range(len(sources)))
+        forward = untrained(job, channels, "forward")
         device = device_of(job)
         for network in (forward, *(n for s in networks for n in (s.back, s.source_critic, s.target_critic))):
             network.to(device)
@@ -97,16 +97,18 @@ def load_gan(path: Path, sha256: str) -> nn.Module:
     return ThreePlanes(network) if sliced else network
 
 
-def _site_networks(job: Job[HarmonizeSettings], number: int, channels: int) -> SiteNetworks:
+def site_networks(job: Job[HarmonizeSettings], number: int, channels: int) -> SiteNetworks:
+    """The networks of one source site, untrained."""
     axes, width, seed = job.settings.network_axes, job.settings.first_width, job.settings.seed
     critics = [
         PatchDiscriminator(channels, axes, max(8, width), LAYERS[axes], generator(seed, f"{of} critic", number))
         for of in ("source", "target")
     ]
-    return SiteNetworks(_generator(job, channels, f"back{number}"), *critics)
+    return SiteNetworks(untrained(job, channels, f"back{number}"), *critics)
 
 
-def _generator(job: Job[HarmonizeSettings], channels: int, name: str) -> UNetGenerator | ResNetGenerator:
+def untrained(job: Job[HarmonizeSettings], channels: int, name: str) -> UNetGenerator | ResNetGenerator:
+    """A generator with drawn weights."""
     axes = job.settings.network_axes
     recipe = {"kind": job.settings.generator, "channels": channels, "axes": axes, "width": job.settings.first_width}
     network = generator_of(recipe, generator(job.settings.seed, name))

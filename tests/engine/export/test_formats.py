@@ -235,9 +235,13 @@ def test_what_a_format_does_not_hold_is_refused_by_name(
 ) -> None:
     volumes = finished("cluster", "volumes").out
     for to in FORMATS.keys() - {"ome-zarr-0.4", "parquet"}:
-        with pytest.raises(SettingsError, match="these are volumes") as caught:
+        with pytest.raises(SettingsError, match=r"(?s)holds no volumes\. It can be exported.*\n  nifti ") as caught:
             tile_engine.export(volumes, ExportChoices(to, tmp_path / to))
         assert caught.value.code == "E_EXPORT"
+    for to in ("", "nifti"):
+        with pytest.raises(SettingsError, match=r"(?s)\n  ome-tiff  .*QuPath.*\n  h5  .*maps/ID.geojson") as caught:
+            tile_engine.export(mini.out, ExportChoices(to, tmp_path / "a"))
+        assert caught.value.code == "E_EXPORT" and "nifti  " not in caught.value.message
     with pytest.raises(SettingsError, match="no label 'tiles'") as caught:
         tile_engine.export(mini.out, ExportChoices("ome-tiff", tmp_path / "a", layers=("tiles",)))
     assert caught.value.code == "E_NO_LAYER" and not any(tmp_path.iterdir())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
 
 from tile_engine.engine.maintenance.describe import describe
-from tile_engine.errors import SettingsError
+from tile_engine.errors import NoInputError
 
 
 def test_a_volume_is_told_in_voxels_and_millimetres(tmp_path: Path) -> None:
@@ -31,8 +32,21 @@ def test_a_volume_that_cannot_be_used_says_why(tmp_path: Path, data: Path) -> No
     assert code == "E_NOT_A_VOLUME" and "Analyze" in text
 
 
-def test_what_is_neither_is_told_as_no_slide_and_a_folder_is_refused(tmp_path: Path) -> None:
+def test_what_is_neither_is_told_as_no_slide_and_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing to see")
     assert [code for code, _ in describe(tmp_path / "notes.txt").problems] == ["E_NOT_A_SLIDE"]
-    with pytest.raises(SettingsError, match="is a folder"):
+    with pytest.raises(NoInputError, match="holds no images"):
         describe(tmp_path)
+    with pytest.raises(NoInputError, match=r"does not exist. Did you mean '.*notes.txt'"):
+        describe(tmp_path / "notes")
+
+
+def test_a_folder_and_a_list_have_a_line_for_each_image(mini: Any, tmp_path: Path) -> None:
+    told = describe(mini.slides)
+    assert dict(told.facts)["images"] == "3" and not told.problems
+    assert [line.split(";")[0] for line in told.images][:1] == ["a.tif: 384 x 384, 3 channels of uint8"]
+    (tmp_path / "b.svs").write_bytes(b"")
+    (tmp_path / "list.csv").write_text(f"path,mpp\n{mini.slides / 'a.tif'},0.25\nb.svs,\n")
+    told = describe(tmp_path / "list.csv")
+    assert "0.25 x 0.25 um" in told.images[0] and told.images[1] == "b.svs: cannot be used"
+    assert [code for code, text in told.problems if "b.svs" in text] == ["E_EMPTY"]

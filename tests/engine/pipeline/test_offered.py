@@ -138,7 +138,14 @@ def test_images_and_settings_decide_what_a_run_is(
     assert command(name).chosen(images, given)[0].name == variant
 
 
-@pytest.mark.parametrize("images", [{}, {"slides": None}, {"slides": "a", "volumes": "b"}])
-def test_exactly_one_kind_of_images_is_given(images: dict[str, Any]) -> None:
-    with pytest.raises(SettingsError, match="exactly one of"):
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        ({}, "no images. .* `tile-engine run cluster --slides slides/`"),
+        ({"slides": None}, "no images"),
+        ({"slides": "a", "volumes": "b"}, "exactly one of"),
+    ],
+)
+def test_exactly_one_kind_of_images_is_given(images: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
         command("cluster").chosen(images)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tile_engine.engine.pipeline.pace import Pace, minutes
@@ -13,7 +15,7 @@ EXPECTED = {"convert": 10.0, "train": 100.0, "apply": 50.0, "report": 5.0}
 
 
 class Told:
-    """A pace on a clock of its own, and the last time that it told."""
+    """A pace on a clock of its own: the time that it finds after each event, before it is smoothed, and what it told."""
 
     def __init__(self, expected: dict[str, float], workers: int = 1) -> None:
         self.now = 0.0
@@ -24,7 +26,10 @@ class Told:
     def after(self, seconds: float, title: str, done: float, total: float, **facts: object) -> float | None:
         self.now += seconds
         self.pace(Event("progress", title, done=done, total=total, facts=facts))
-        return self.events[-1].facts.get("left")
+        return self.pace.left() if "left" in self.events[-1].facts else None
+
+    def told(self, name: str = "left") -> float:
+        return float(self.events[-1].facts[name])
 
 
 def test_a_step_that_is_slower_than_forecast_makes_its_group_slower() -> None:
@@ -76,7 +81,7 @@ def test_what_comes_before_the_first_step_of_a_training_is_not_taken_for_its_pac
     first = told.after(20, "train", 1, 100, steps=True)  # data are read, then a step takes a tenth of a second
     assert first == pytest.approx(100 + 50, rel=0.05)
     left = told.after(1, "train", 11, 100, steps=True)
-    assert left == pytest.approx(8.9 + 2 * (10 + 19.9) + 50, rel=0.02)
+    assert left == pytest.approx(8.9 + 2 * (10 + 19.9) + 0.9 * 50, rel=0.02)
 
 
 def test_units_that_are_trained_at_once_are_counted_at_once() -> None:
@@ -101,6 +106,38 @@ def test_without_a_forecast_nothing_is_told_and_other_events_pass() -> None:
     assert told.after(5, "train", 1, 2) is None
     told.pace(Event("note", "hello"))
     assert told.events[-1] == Event("note", "hello")
+
+
+def test_the_first_seconds_of_a_step_count_little_beside_its_forecast() -> None:
+    told = Told({"convert": 100.0})
+    told.after(0, "convert", 0, 100)
+    assert told.after(1, "convert", 2, 100) == pytest.approx(0.1 * 49 + 0.9 * 98)
+    assert told.after(9, "convert", 20, 100) == pytest.approx(40)
+
+
+def test_a_told_time_follows_smoothly() -> None:
+    told = Told({"train": 60.0, "apply": 30.0})
+    told.after(0, "train", 0, 1)
+    times = [90.0]
+    for step in range(1, 121):  # four times as slow as forecast
+        told.after(0.5, "train", step, 480, steps=True)
+        times.append(told.told())
+    assert max(after / before for before, after in itertools.pairwise(times)) < 1.2
+    assert times[-1] == pytest.approx(180 + 4 * 30, rel=0.1) and told.told("rest") == pytest.approx(180, rel=0.1)
+
+
+def test_a_group_that_is_faster_than_forecast_is_told_so_and_an_early_stop_is_not_fast() -> None:
+    told = Told({"train": 100.0, "apply": 50.0})
+    told.after(0, "train", 0, 1)
+    told.after(2, "train", 2, 100, steps=True)
+    told.after(28, "train", 30, 100, steps=True)  # as fast as forecast
+    told.after(1, "train", 1, 1)
+    assert told.after(0, "apply", 0, 10) == pytest.approx(50, rel=0.05)
+    assert told.after(15, "apply", 5, 10) == pytest.approx(15)
+    faster = Told(EXPECTED)
+    faster.after(0, "train", 0, 10)
+    faster.after(70, "train", 10, 10)
+    assert faster.after(0, "apply", 0, 10) == pytest.approx(0.7 * 50 + 5)
 
 
 def test_minutes_are_for_people() -> None:

@@ -153,8 +153,10 @@ def test_slides_whose_stain_is_not_told_are_named_with_the_reason() -> None:
     slides = {i: StainSlide(name=f"{i}.svs", fingerprint="") for i in "abcd"}
     runs = (StainRun(name="stain-1", folder="stain-1", slides=slides),)
     untold = {"a": "timeout", "b": "tissue", "c": "timeout"}
-    lines = list(divide.untold_lines(Stains(decided="pixels", input="", runs=runs, untold=untold)))
-    assert len(lines) == 2 and "b.svs" in lines[0] and "little stained tissue" in lines[0]
+    lines = list(
+        divide.untold_lines(Stains(decided="pixels", input="", runs=runs, untold=untold, stained_mm2={"b": 0.25}))
+    )
+    assert len(lines) == 2 and "b.svs (0.25 mm²)" in lines[0] and "less than 4 mm² of stained tissue" in lines[0]
     assert "a.svs, c.svs" in lines[1] and "took too long" in lines[1] and "column `stain`" in lines[1]
 
 
@@ -169,7 +171,7 @@ def test_all_runs_are_checked_before_the_first_begins(
     assert refused.value.code == "E_FOREIGN"
     (out / "PAS" / "report.html").unlink()
     need = [plan.disk for _, _, plan in plan_all(pipeline("cluster", "slides"), images, out, HOW, mini.settings)]
-    monkeypatch.setattr(apart, "free_bytes", lambda path: sum(need) - 1)
+    monkeypatch.setattr(apart, "free_at", lambda path: sum(need) - 1)
     with pytest.raises(MachineError, match="the stains that have not begun") as full:
         tile_engine.cluster(images, out, options=HOW, **mini.settings)
     assert full.value.code == "E_NO_ROOM" and not (out / "HE").exists() and not (out / "stains.json").exists()
@@ -208,7 +210,7 @@ def test_a_plan_has_a_part_for_each_stain_and_writes_nothing(mini: Any, tmp_path
     images = listed(mini, tmp_path / "list.csv", "HE", "PAS", "HE")
     said: list[Event] = []
     options = RunOptions(report=said.append)
-    plans = plan_all(pipeline("cluster", "slides"), images, tmp_path / "out", options, mini.settings)
+    plans = list(plan_all(pipeline("cluster", "slides"), images, tmp_path / "out", options, mini.settings))
     times = [event for event in said if event.text.startswith("time")]
     assert [event.text.startswith("time of all runs together: ") for event in times] == [False, False, True]
     assert abs(times[2].facts["seconds"] - sum(event.facts["seconds"] for event in times[:2])) <= 2  # rounded
@@ -235,7 +237,7 @@ def test_no_pixels_are_read_for_one_slide_and_for_all_together(
     monkeypatch.setattr(decision, "_of_column", undecided)
     together = {**mini.settings, "stains": "together"}
     for images, settings in ((mini.slides / "a.tif", mini.settings), (mini.slides, together)):
-        assert len(plan_all(kind, images, tmp_path / "out", RunOptions(), settings)) == 1
+        assert len(list(plan_all(kind, images, tmp_path / "out", RunOptions(), settings))) == 1
     tile_engine.cluster(
         mini.slides, mini.copy(tmp_path / "done"), options=HOW, **mini.settings
     )  # found to be one stain

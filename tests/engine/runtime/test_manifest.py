@@ -47,7 +47,7 @@ def stamps(root: Path) -> dict[str, tuple[int, int]]:
             "convert",
         ),
         ({"codec": "lz4"}, "codec: zstd -> lz4", "to be done again: overview, convert", "kept: nothing"),
-        ({"spacing": 1.0}, "spacing: the default -> 1.0", "to be done again: overview", "kept: nothing"),
+        ({"spacing": 1.0}, "spacing: not given -> 1.0", "to be done again: overview", "kept: nothing"),
         (
             {"umap": True},
             "umap: no -> yes",
@@ -117,7 +117,7 @@ def test_a_changed_spacing_is_no_changed_slide_and_words_stay_as_typed(mini: Any
     with pytest.raises(SettingsError) as caught:
         go(mini, mini.out, spacing=1.0, effort="quick", umap=True)
     told = [line.strip() for line in caught.value.message.splitlines()]
-    assert told[1:4] == ["umap: no -> yes", "effort: 0.02 -> quick", "spacing: the default -> 1.0"]
+    assert told[1:4] == ["umap: no -> yes", "effort: 0.02 -> quick", "spacing: not given -> 1.0"]
     assert "slide changed" not in caught.value.message
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tile_engine.engine.search import query_stain as module
 from tile_engine.engine.search.query_stain import query_stain
+from tile_engine.engine.steps.source_stain import TooLittle
 
 
 @pytest.fixture
@@ -24,6 +25,6 @@ def test_a_slide_of_the_run_has_the_profile_that_the_run_has(job: Any) -> None:
 
 
 def test_a_crop_without_a_profile_is_not_normalised_and_that_is_said(job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "source_stain", lambda source: "tissue")
+    monkeypatch.setattr(module, "source_stain", lambda source: TooLittle(0.2))
     profile, [note] = query_stain(job, Path("crop.png"), None)  # type: ignore[arg-type]
-    assert profile is None and "too little stained tissue" in note and "not normalised" in note
+    assert profile is None and "less than 4 mm² of stained tissue: 0.2 mm²" in note and "not normalised" in note

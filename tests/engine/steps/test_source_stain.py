@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tile_engine.engine.steps import source_stain as reading
-from tile_engine.engine.steps.source_stain import source_stain, source_stains
+from tile_engine.engine.steps.source_stain import TooLittle, source_stain, source_stains
 from tile_engine.engine.workers.child import GoneError, SilentError
 from tile_engine.models.stains.alike import stain_groups
 from tile_engine.models.stains.density import transmitted
@@ -34,14 +34,15 @@ def test_the_picture_that_is_read_is_coarse_and_small() -> None:
             return super().read(box, level)
 
     fine = tissue(2048)
-    assert source_stain(Watched(fine, fine[:, ::8, ::8].copy(), spacing=0.5)) == "tissue"  # 1 mm2
+    found = source_stain(Watched(fine, fine[:, ::8, ::8].copy(), spacing=0.5))
+    assert isinstance(found, TooLittle) and 0.3 < found.mm2 < 1.1
     assert reads == [(256, 256)]
 
 
 def test_images_that_are_no_brightfield_slides_have_none() -> None:
     assert source_stain(MemorySource(np.zeros((1, 64, 64), np.uint8))) == "channels"
     assert source_stain(MemorySource(np.zeros((3, 64, 64), np.uint16))) == "channels"
-    assert source_stain(MemorySource(np.full((3, 64, 64), 250, np.uint8))) == "tissue"
+    assert source_stain(MemorySource(np.full((3, 64, 64), 250, np.uint8))) == TooLittle(0)
 
 
 def test_crops_of_one_section_are_stained_alike_and_a_file_that_cannot_be_read_has_no_stain(
@@ -66,4 +67,4 @@ def test_a_slide_that_ends_its_reader_or_takes_too_long_says_so(
 def test_a_stain_is_not_told_from_the_little_tissue_of_a_small_field() -> None:
     fields = [MemorySource(tissue(512), spacing=spacing) for spacing in (2.0, 8.0)]  # about 1 and 16 mm2
     found = [source_stain(field) for field in fields]
-    assert found[0] == "tissue" and isinstance(found[1], StainProfile)
+    assert isinstance(found[0], TooLittle) and 0.3 < found[0].mm2 < 1.1 and isinstance(found[1], StainProfile)

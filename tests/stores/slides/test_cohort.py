@@ -202,8 +202,19 @@ def test_nothing_found_lists_what_was_seen(folder: Path, tmp_path: Path) -> None
         find_slides(tmp_path / "texts")
     with pytest.raises(NoInputError, match="nothing"):
         find_slides(f"{folder}/*.ndpi")
-    with pytest.raises(NoInputError, match=r"(?s)does not exist.*a\.svs"):
+    with pytest.raises(NoInputError, match=r"(?s)does not exist\. Did you mean '.*/a\.svs'\?.*a\.svs"):
         find_slides(folder / "aa.svs")
+
+
+def test_what_a_missing_path_may_mean_is_asked_and_the_likest_names_come_first(tmp_path: Path) -> None:
+    for name in ("apples", "slides", "zebras", "cases of may"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(NoInputError, match=r"(?s)Did you mean '.*/slides'\?.*- 'slides' is beside it\n.*'apples'"):
+        find_slides(tmp_path / "slidse")
+    with pytest.raises(NoInputError, match=r"(?s)does not exist\. Give .*- 'slides' is in .*\n"):
+        find_slides(tmp_path / "q" / "deep" / "er")
+    with pytest.raises(NoInputError, match=r"'.*/cases of may' does: put a path with spaces in quotes"):
+        find_slides([str(tmp_path / "cases"), "of", "may"])
 
 
 def test_ids_are_stable_whatever_else_is_there(folder: Path) -> None:

@@ -167,6 +167,10 @@ def test_one_point_in_time_is_taken_and_none_is_refused(nifti: Nifti) -> None:
 def test_five_axes_pictures_complex_numbers_and_colours_are_refused(nifti: Nifti) -> None:
     assert code_of(nifti(body((4, 4, 4, 1, 3)))) == "E_NOT_A_VOLUME"
     assert code_of(nifti(body((8, 8)))) == "E_NOT_A_VOLUME"
+    for shape in ((8, 8, 1), (1, 8, 8)):
+        with pytest.raises(SlideError, match=rf"is one slice \({' x '.join(map(str, shape))}\)") as refused:
+            open_volume(nifti(body(shape)))
+        assert refused.value.code == "E_NOT_A_VOLUME"
     assert code_of(nifti(body().astype(np.complex64))) == "E_UNSUPPORTED_PIXELS"
     colours = np.zeros((4, 4, 4), np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]))
     assert code_of(nifti(colours)) == "E_UNSUPPORTED_PIXELS"

@@ -88,10 +88,14 @@ def test_a_group_keeps_its_name_when_slides_come_and_go(monkeypatch: pytest.Monk
 
 
 def test_why_a_stain_is_not_told_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = {"a": profile(HE, 1), "b": "timeout", "c": profile(DAB, 0), "d": "tissue"}
+    answers = {"a": profile(HE, 1), "b": "timeout", "c": profile(DAB, 0), "d": source_stain.TooLittle(0.5)}
     monkeypatch.setattr(source_stain, "source_stains", lambda entries, mpp: [answers[e.id] for e in entries])
     stains = decide_stains(cohort(a="", b="", c="", d=""), ClusterSettings(), None)
-    assert stains.untold == {"b": "timeout", "d": "tissue"} and set(stains.largest.slides) > {"b", "d"}
+    assert (
+        stains.untold == {"b": "timeout", "d": "tissue"}
+        and stains.stained_mm2 == {"d": 0.5}
+        and set(stains.largest.slides) > {"b", "d"}
+    )
 
 
 def test_a_decision_is_remembered_and_the_column_goes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:

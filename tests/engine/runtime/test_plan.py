@@ -1,0 +1,155 @@
+"""A plan refuses what the run would refuse, with its status, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tile_engine import ClusterOptions, RunOptions
+from tile_engine.engine.api.running import plan, run
+from tile_engine.errors import NoInputError, TileEngineError
+from tile_engine.stores.folder import Folder
+from tile_engine.stores.owner import this_process
+
+HERE = RunOptions(cluster=ClusterOptions(cluster="none"))
+
+
+def files(root: Path) -> dict[Path, int]:
+    """Files and folders, with the times of the files' last changes."""
+    return {path: 0 if path.is_dir() else path.lstat().st_mtime_ns for path in root.rglob("*")}
+
+
+def mixed(out: Path, mini: Any) -> dict[str, Any]:
+    mini.copy(out)
+    return {"k": "5"}
+
+
+def other_run(out: Path, mini: Any) -> dict[str, Any]:
+    mini.copy(out)
+    document = json.loads((out / "run.json").read_text()) | {"command": "anomaly", "variant": "slides"}
+    (out / "run.json").write_text(json.dumps(document))
+    return {}
+
+
+def locked(out: Path, mini: Any) -> dict[str, Any]:
+    out.mkdir()
+    (out / "lock.json").write_text(json.dumps(this_process() | {"host": "elsewhere"}))
+    return {}
+
+
+def foreign(out: Path, mini: Any) -> dict[str, Any]:
+    out.mkdir()
+    (out / "report.html").write_text("mine")
+    return {}
+
+
+def a_file(out: Path, mini: Any) -> dict[str, Any]:
+    out.write_text("mine")
+    return {}
+
+
+def linked_log(out: Path, mini: Any) -> dict[str, Any]:
+    out.mkdir()
+    (out / "log.txt").symlink_to(mini.slides / "a.tif")
+    return {}
+
+
+def a_gang(out: Path, mini: Any) -> dict[str, Any]:
+    return {"gang": 2}
+
+
+def no_gpu(out: Path, mini: Any) -> dict[str, Any]:
+    return {"device": "cuda"}
+
+
+REFUSED: list[tuple[Callable[[Path, Any], dict[str, Any]], str, int]] = [
+    (mixed, "E_OTHER_SETTINGS", 2),
+    (other_run, "E_OTHER_RUN", 2),
+    (locked, "E_LOCKED", 6),
+    (foreign, "E_FOREIGN", 2),
+    (a_file, "E_OUT", 2),
+    (linked_log, "E_FOREIGN", 2),
+    (a_gang, "E_GANG", 5),
+    (no_gpu, "E_NO_GPU", 5),
+]
+
+
+@pytest.mark.parametrize(("prepare", "code", "status"), REFUSED, ids=[one[0].__name__ for one in REFUSED])
+def test_a_plan_refuses_as_the_run_does(
+    mini: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    prepare: Callable[[Path, Any], dict[str, Any]],
+    code: str,
+    status: int,
+) -> None:
+    monkeypatch.setattr("tile_engine.engine.runtime.device_choice.gpus", lambda: [])
+    out = tmp_path / "out"
+    settings = mini.settings | prepare(out, mini)
+    before = files(tmp_path)
+    with pytest.raises(TileEngineError) as planned:
+        list(plan("cluster", {"slides": mini.slides}, out, options=HERE, settings=settings))
+    assert files(tmp_path) == before
+    with pytest.raises(TileEngineError) as refused:
+        run("cluster", {"slides": mini.slides}, out, options=HERE, settings=settings)
+    assert [(e.value.code, e.value.exit_status) for e in (planned, refused)] == [(code, status)] * 2
+    assert planned.value.message.split(":")[0] == refused.value.message.split(":")[0] or code in ("E_OUT", "E_NO_GPU")
+
+
+@pytest.mark.parametrize("out", ["/proc/out", "/proc/self/status/out"])
+def test_a_folder_that_no_file_can_be_made_in_is_refused_by_a_plan(out: str) -> None:
+    with pytest.raises(TileEngineError, match=f"{out} cannot be written") as refused:
+        Folder(Path(out)).check_claim()
+    assert refused.value.code == "E_OUT"
+
+
+def test_a_file_system_without_nameless_files_is_asked_for_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless(*_: Any) -> int:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "open", nameless)
+    Folder(tmp_path / "new" / "out").check_claim()
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(Path, "mkdir", nameless)
+    with pytest.raises(TileEngineError, match="cannot be written"):
+        Folder(tmp_path / "out").check_claim()
+
+
+def test_a_plan_of_a_finished_run_and_of_a_redo_is_a_plan(mini: Any) -> None:
+    for options, settings in ((HERE, {}), (replace(HERE, redo=True), {"k": "5"})):
+        told = plan("cluster", {"slides": mini.slides}, mini.out, options=options, settings=mini.settings | settings)
+        assert [out for out, _, _ in told] == [mini.out]
+
+
+def test_a_plan_of_stains_ends_as_the_run_does(mini: Any, tmp_path: Path) -> None:
+    (tmp_path / "no.tif").write_bytes(b"II*\0 cut short")
+    images = tmp_path / "list.csv"
+    images.write_text(f"path,stain\nno.tif,A\n{mini.slides / 'a.tif'},B\n")
+    plans = plan("cluster", {"slides": images}, tmp_path / "out", options=HERE, settings=mini.settings)
+    assert next(plans)[0].name == "B"
+    with pytest.raises(NoInputError, match=r"stain A: no slide can be used: no.tif \["):
+        next(plans)
+
+
+def test_a_plan_starts_one_child_as_the_run_does(mini: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tile_engine.engine.workers import child
+
+    started: list[Any] = []
+
+    class Counted(child._Process):
+        def __init__(self) -> None:
+            started.append(self)
+            super().__init__()
+
+    monkeypatch.setattr(child, "_Process", Counted)
+    settings = mini.settings
+    assert len(list(plan("cluster", {"": [str(mini.slides)]}, tmp_path / "out", options=HERE, settings=settings))) == 1
+    assert len(started) == 1

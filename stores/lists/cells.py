@@ -71,12 +71,12 @@ def read_numbers(cells: Sequence[str]) -> Numbers:
     usual = units.most_common(1)[0][0] if units else ""
     values = tuple(value if unit in ("", usual) else math.nan for value, unit in parsed)
     texts = [value_of(cell) for cell in cells]
-    codes = _codes(values)
+    missing = _missing_numbers(values)
     return Numbers(
-        tuple(math.nan if value in codes else value for value in values),
-        tuple(t for t, v in zip(texts, values, strict=True) if not (math.isnan(v) or v in codes or _is_plain(t))),
+        tuple(math.nan if value in missing else value for value in values),
+        tuple(t for t, v in zip(texts, values, strict=True) if not (math.isnan(v) or v in missing or _is_plain(t))),
         tuple(t for t, v in zip(texts, values, strict=True) if t and math.isnan(v)),
-        tuple(t for t, v in zip(texts, values, strict=True) if v in codes),
+        tuple(t for t, v in zip(texts, values, strict=True) if v in missing),
     )
 
 
@@ -98,10 +98,10 @@ def number_column(cells: Sequence[str], column: str = "") -> Numbers | None:
     return None if column != "age" and any(_NAME.fullmatch(text) for text in texts) else numbers
 
 
-def _codes(values: Iterable[float]) -> frozenset[float]:
+def _missing_numbers(values: Iterable[float]) -> frozenset[float]:
     """Numbers among these that stand for a missing value.
 
-    >>> sorted(_codes([61, 999, 70, -9])), sorted(_codes([900, 999, 1020]))
+    >>> sorted(_missing_numbers([61, 999, 70, -9])), sorted(_missing_numbers([900, 999, 1020]))
     ([-9, 999], [])
     """
     known = {value for value in values if not math.isnan(value)}

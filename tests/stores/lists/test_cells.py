@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tile_engine.stores.lists.cells import read_number, read_numbers, value_of
+from tile_engine.stores.lists.cells import MISSING_NUMBERS, number_column, read_number, read_numbers, value_of
 
 
 @pytest.mark.parametrize("word", ["n/a", "N/A", "NA", "nan", "NaN", "#N/A", "null", " - ", "", "missing", "."])
@@ -43,7 +43,22 @@ def test_units_are_not_mixed() -> None:
     assert found.unread == ("7 months",) and found.values[:2] == (60, 61)
 
 
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(FINITE.filter(lambda number: number not in MISSING_NUMBERS)))
 def test_plain_numbers_are_themselves(numbers: list[float]) -> None:
     found = read_numbers([repr(number) for number in numbers])
     assert list(found.values) == numbers and not found.converted and not found.unread
+
+
+def test_999_among_ages_is_a_missing_one_and_among_its_likes_a_number() -> None:
+    ages = read_numbers(["61", "999", "70", "-9", "80"])
+    assert ages.coded == ("999", "-9") and math.isnan(ages.values[1]) and not ages.unread
+    assert read_numbers(["900", "999", "1100"]).coded == () and read_numbers(["999"]).coded == ()
+
+
+def test_a_column_is_one_of_numbers_where_more_than_half_of_its_values_are() -> None:
+    assert number_column(["1", "2", "x", ""]) is not None and number_column(["1", "x", "n/a"]) is None
+    assert number_column(["", "n/a"]) is None and number_column(["07", "12"]) is None
+    assert number_column(["07", "12"], "age") is not None

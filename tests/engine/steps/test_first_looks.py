@@ -60,7 +60,7 @@ def test_warnings_are_grouped_counted_and_sorted_by_step(job: Job[Any]) -> None:
     assert own == "A. Said by the page, too." and of_list == "The list has a row too many."
     assert spacing == "2 of 3 slides: the file states 1 um. 2 um is used. Slides: a.tif, b.tif."
     assert lost.startswith(
-        "2 of 3 slides: 12.5 % of it is unreadable, and the like with other numbers (1 more). a.tif, b.tif"
+        "2 of 3 slides: 12.5 % of it is unreadable, and the like with other numbers (1 more). Slides: a.tif, b.tif"
     )
 
 

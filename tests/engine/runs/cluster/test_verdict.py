@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tile_engine.engine.runs.cluster.documents import HeadRecord, HeadRow, ReproducibilityRow, Validity
-from tile_engine.engine.runs.cluster.verdict import collapsed_heads, explanation, headline
+from tile_engine.engine.runs.cluster.verdict import collapsed_heads, explanation, headline, range_notices
 
 
 def validity(k: int, passing: tuple[int, ...], tried: tuple[int, int] = (2, 20), **changes: Any) -> Validity:
@@ -99,3 +99,35 @@ def test_seeds_whose_heads_collapsed_are_named(collapsed: tuple[int, ...], objec
     )
     texts = " ".join(caution.headline + " " + caution.text for caution in collapsed_heads(record))
     assert all(words in texts for words in said) and bool(texts) == bool(said)
+
+
+def test_another_level_that_is_shown_is_said_in_the_first_sentence() -> None:
+    found = validity(5, (4, 5, 6))
+    assert headline(found, "volume", 4).endswith(
+        "This report shows 4 of them, as was chosen: a number that comes back, too."
+    )
+    assert "shows 9 of them, as was chosen: a number that was not shown to come back" in headline(found, "volume", 9)
+    assert "This report shows" not in headline(found, "volume", 5)
+    assert headline(validity(1, ()), "volume", 3).endswith("The map shows 3 clusters all the same.")
+    fixed = validity(14, (14,), (14, 14), range=(14, 14))
+    assert "14 kinds of region, as was set" in headline(fixed, "volume", 6) and "shows 6" in headline(
+        fixed, "volume", 6
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (validity(20, (20,)), "20 is the largest number of clusters that was tried"),
+        (validity(5, (5,), (5, 9), range=(5, 9)), "5 is the smallest number of clusters that was tried"),
+        (
+            validity(7, (7,), (2, 7)),
+            "7 is the largest number of clusters that could be tried: patches are too few for more",
+        ),
+        (validity(5, (4, 5)), ""),
+        (validity(14, (14,), (14, 14), range=(14, 14)), ""),
+    ],
+)
+def test_an_end_of_the_range_is_warned_of(found: Validity, said: str) -> None:
+    notices = range_notices(found)
+    assert len(notices) == bool(said) and all(notice.startswith(said) for notice in notices)

@@ -159,10 +159,10 @@ def orientation(affine: Affine) -> list[list[str]]:
     """
     matrix = np.eye(3) if not affine else np.array(affine, np.float64)[:3, :3]
     unit = matrix / np.linalg.norm(matrix, axis=0)
-    marks = []
+    letters = []
     for axis in (2, 1, 0):
         order = np.argsort(-np.abs(unit[:, axis]), kind="stable")
         worlds = [w for n, w in enumerate(order) if n == 0 or abs(unit[w, axis]) > np.sin(np.radians(OBLIQUE))]
         ends = ["".join(WORLD_ENDS[w][int((unit[w, axis] > 0) == up)] for w in worlds) for up in (False, True)]
-        marks.append(ends)
-    return marks
+        letters.append(ends)
+    return letters

@@ -58,7 +58,7 @@ def test_a_slide_is_looked_at_and_its_clusters_are_named(
         page.wait_for_selector("#hover:has-text('confidence')")
 
         page.keyboard.press("p")
-        page.wait_for_selector("#plane-title:has-text('tiles')")
+        until(page, "!!TE.plane")
         page.keyboard.press("l")
         page.wait_for_selector("#lasso-plane[aria-pressed=true]")
         drag(page, "#pane-0 .stage", 150)
@@ -162,7 +162,7 @@ def test_names_that_could_not_be_saved_are_never_lost_in_silence(
         page.unroute("**/api/runs/0/clusters")
         go.set()
         page.wait_for_selector("#saving[data-state=done]")
-        page.wait_for_selector("#plane-title:has-text('tiles')")
+        until(page, "!!TE.plane")
         page.close()
 
 
@@ -203,7 +203,7 @@ def test_keys_do_what_a_pointer_does(browser: Any, finished: Callable[..., Any],
         page.keyboard.press("Enter")
         page.wait_for_selector("#similar-note:has-text('Nearest')")
         page.keyboard.press("p")
-        page.wait_for_selector("#plane-title:has-text('tiles')")
+        until(page, "!!TE.plane")
         page.focus("#legend tbody tr:nth-child(2) input")
         page.keyboard.press("Enter")
         page.wait_for_selector("#chosen button")

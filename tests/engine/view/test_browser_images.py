@@ -119,7 +119,7 @@ def test_a_page_of_volumes_opens_from_a_disk(browser: Any, finished: Callable[..
         served.close()
     assert np.abs(same[0] - same[1]).mean() < 4 and same[0].std() > 20, "as the viewer shows it"
     page.keyboard.press("p")
-    page.wait_for_selector("#plane-title:has-text('tiles')")
+    until(page, "!!TE.plane")
     page.hover("#scatter", position=dict(zip("xy", page.evaluate("TE.scatterPoint(0)"), strict=True)))
     page.wait_for_selector("#tip:has-text('cluster')")
     page.locator("#legend button").first.click()

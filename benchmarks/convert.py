@@ -64,7 +64,7 @@ def show(side: int, rates: dict[str, float], peaks: dict[str, float]) -> None:
         rows.append((f"limit with {codec}", f"{limit:.0f}", "1", "", ""))
         for cluster in ("none", "local"):
             name = f"{codec} {cluster} {side}"
-            goal = "0.55" if codec == "lz4" else ""
+            goal = "0.85"
             rows.append(
                 (
                     f"convert, {codec}, {cluster}",

@@ -10,7 +10,7 @@ One unit at a time, as each needs memory of its own.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -54,12 +54,12 @@ class Followers:
 class Beside:
     """A thread for such units; the thread that made this begins each, and takes its summary. Use it in a `with` statement."""
 
-    def __init__(self, attempt: Callable[[UnitThread, Unit], Iterator[Any]]) -> None:
+    def __init__(self, attempt: Callable[[UnitThread, Unit], Generator[Any, None, None]]) -> None:
         """`attempt`: begins a unit in the thread at its first step, and gives its summary at the second."""
         self._attempt = attempt
         self._thread = UnitThread()
         self._waiting: deque[Unit] = deque()
-        self._begun: Iterator[Any] | None = None
+        self._begun: Generator[Any, None, None] | None = None
 
     def others(self, step: str, units: Iterable[Unit]) -> Iterator[Unit]:
         """The units of this step, or all where none is named; others wait for the thread."""
@@ -95,4 +95,5 @@ class Beside:
     ) -> None:
         if self._begun is not None:  # the run stops
             self._thread.interrupt()
+            self._begun.close()
         self._thread.__exit__(kind, error, trace)

@@ -102,7 +102,7 @@ def _here(out: Path, limit: float, thread: UnitThread, unit: Unit) -> Summary:
 
 def _attempted(
     out: Path, limit: float, thread: UnitThread, unit: Unit, record: str = "attempt-beside.json"
-) -> Iterator[Summary | None]:
+) -> Generator[Summary | None, None, None]:
     """Begin a unit of a slide in a thread of the run's own process, and yield; then wait for it, and yield its summary.
 
     A unit at which that process died twice, or that exceeds its time limit, runs in a child process."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tile_engine.errors import CorruptError
 from tile_engine.stores.array import ArraySpec, StoredArray
 from tile_engine.stores.frame import Box
-from tile_engine.stores.shard import Codec
+from tile_engine.stores.shard import Codec, ShardEncoder, encode_shard
 
 
 def filled(path, spec, seed=0):
@@ -86,3 +86,14 @@ def test_a_write_that_is_not_one_whole_shard_is_refused(tmp_path):
     array = StoredArray.create(tmp_path, spec)
     with pytest.raises(ValueError, match="one whole shard"):
         array.write(Box((0, 0), (16, 32)), np.zeros((16, 32), np.uint8))
+
+
+def test_chunks_put_in_any_order_make_the_shard_of_the_whole_block() -> None:
+    block = np.random.default_rng(1).integers(0, 9, (2, 7, 10)).astype("uint16")
+    block[:, 4:, :4] = 5  # clipped, and of one value
+    encoder = ShardEncoder((2, 4, 4), Codec("lz4"), (2, 8, 12))
+    encoder.put_value((0, 1, 0), block[0, 4, 0])
+    for y, x in ((1, 2), (0, 1), (0, 0), (1, 1), (0, 2)):
+        encoder.put((0, y, x), block[:, 4 * y : 4 * y + 4, 4 * x : 4 * x + 4])
+    whole = encode_shard(block, (2, 4, 4), Codec("lz4"), shard=(2, 8, 12))
+    assert b"".join(encoder.parts()) == b"".join(whole)

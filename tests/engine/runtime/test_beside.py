@@ -1,0 +1,127 @@
+"""Beside: units of the step that follows run in a second thread between those of the step, and end with the run."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tile_engine.engine.pipeline.unit import Unit
+from tile_engine.engine.runtime import dispatch
+from tile_engine.engine.runtime.beside import Followers
+from tile_engine.engine.runtime.load import load
+from tile_engine.engine.runtime.perform import Summary
+from tile_engine.engine.workers.pool import WorkerPool
+from tile_engine.errors import MachineError
+
+HERE = WorkerPool(map, 1, "this process")
+UNITS = [
+    Unit("pixels", "a/0", "a"),
+    Unit("pyramid", "a/p", "a"),
+    Unit("pixels", "b/0", "b"),
+    Unit("pixels", "c/0", "c"),
+]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    (tmp_path / "receipts").mkdir()
+    return tmp_path
+
+
+def test_a_unit_of_another_step_is_done_beside_the_others(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs the next unit to have begun, which would never be in one thread."""
+    begun, threads = threading.Event(), {}
+
+    def perform(out: Path, unit: Unit) -> Summary:
+        threads[unit.name] = threading.get_ident()
+        if unit.name == "b/0":
+            begun.set()
+        assert unit.step == "pixels" or begun.wait(60)
+        return Summary(unit)
+
+    monkeypatch.setattr(dispatch, "perform", perform)
+    done = [summary.unit for summary in dispatch.answers(out, UNITS, HERE, 60, step="pixels")]
+    assert sorted(u.name for u in done) == sorted(u.name for u in UNITS)
+    assert threads["a/0"] == threads["b/0"] != threads["a/p"] and not list((out / "receipts").iterdir())
+
+
+def test_without_a_named_step_units_are_done_one_by_one_in_order(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "perform", lambda out, unit: Summary(unit))
+    assert [summary.unit for summary in dispatch.answers(out, UNITS, HERE, 60)] == UNITS
+
+
+def test_a_unit_beside_ends_when_the_run_stops(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, stopped = threading.Event(), threading.Event()
+
+    def perform(out: Path, unit: Unit) -> Summary:
+        try:
+            while unit.step == "pyramid":
+                begun.set()
+                time.sleep(0.01)
+        finally:
+            if unit.step == "pyramid":
+                stopped.set()
+        return Summary(unit)
+
+    monkeypatch.setattr(dispatch, "perform", perform)
+    summaries = dispatch.answers(out, UNITS, HERE, 60, step="pixels")
+    assert [next(summaries).unit.name, next(summaries).unit.name] == ["a/0", "b/0"]
+    assert (out / "receipts" / "attempt-beside.json").exists() and begun.wait(60)
+    summaries.close()
+    assert stopped.is_set() and not list((out / "receipts").iterdir()), "it is tried again as if it had not begun"
+
+
+def test_an_error_beside_ends_the_run_and_a_unit_over_its_limit_is_isolated(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(out: Path, unit: Unit) -> Summary:
+        if unit.step == "pyramid":
+            raise MachineError("memory ran out", "E_MEMORY")
+        return Summary(unit)
+
+    monkeypatch.setattr(dispatch, "perform", fail)
+    with pytest.raises(MachineError, match="memory ran out"):
+        list(dispatch.answers(out, UNITS, HERE, 60, step="pixels"))
+    release = threading.Event()
+
+    def hang(out: Path, unit: Unit) -> Summary:
+        if unit.step == "pyramid":
+            release.wait()
+        return Summary(unit)
+
+    monkeypatch.setattr(dispatch, "perform", hang)
+    monkeypatch.setattr(dispatch, "in_isolation", lambda out, limit, unit: Summary(unit, amount=7))
+    found = {s.unit.name: s.amount for s in dispatch.answers(out, UNITS, HERE, 0.3, step="pixels")}
+    release.set()
+    assert found["a/p"] == 7 and len(found) == len(UNITS)
+
+
+def test_a_follower_stands_behind_the_last_unit_of_its_image_and_one_that_is_done_is_left_out(
+    finished: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    job = load(finished("cluster", "slides").copy(tmp_path / "out"))
+    pixels = job.pipeline.steps["pixels"]
+    pyramid = job.pipeline.follower(pixels)
+    assert pyramid is job.pipeline.steps["pyramid"] and job.pipeline.follower(pyramid) is None
+    first, second, *_ = job.slides
+
+    def order() -> list[tuple[str, str]]:
+        followers = Followers(job, pixels, pyramid)
+        found = []
+        for unit in followers.among(pixels.units(job)):
+            found.append((unit.step, unit.slide))
+            if unit.step == "pixels":
+                followers.count(unit)
+        return found
+
+    assert {step for step, _ in order()} == {"pixels"}, "all are done"
+    shutil.rmtree(job.folder.out / "receipts" / "pyramid" / first)
+    found = order()
+    assert [entry for entry in found if entry[0] == "pyramid"] == [("pyramid", first)]
+    assert found.index(("pyramid", first)) == found.index(("pixels", second)) - 1

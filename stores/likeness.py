@@ -12,16 +12,16 @@ ALIKE = 0.6
 
 def neighbours(path: Path) -> dict[Path, float]:
     """What is in the last folder of a path that exists -> its likeness to what is missing there, the likest first."""
-    wanted, folder = path.name, path.parent
+    missing, folder = path.name, path.parent
     while not folder.exists() and folder != folder.parent:
-        wanted, folder = folder.name, folder.parent
+        missing, folder = folder.name, folder.parent
     children = sorted(folder.iterdir()) if folder.is_dir() else []
-    likeness = {child: _likeness(child.name.lower(), wanted.lower()) for child in children}
+    likeness = {child: _likeness(child.name.lower(), missing.lower()) for child in children}
     return dict(sorted(likeness.items(), key=lambda item: -item[1]))
 
 
-def _likeness(name: str, wanted: str) -> float:
-    return 1.0 if name.startswith(f"{wanted}.") else SequenceMatcher(None, name, wanted).ratio()  # a forgotten ending
+def _likeness(name: str, missing: str) -> float:
+    return 1.0 if name.startswith(f"{missing}.") else SequenceMatcher(None, name, missing).ratio()  # a forgotten ending
 
 
 def meant(path: Path, fits: Callable[[Path], bool] = lambda path: True) -> str:

@@ -57,7 +57,7 @@ class Pace:
         self._units = (0.0, 1.0)
         self._within: list[tuple[float, float]] = []
         """Of the first unit in training: (time, share of its training), at `MAX_POINTS` moments at most."""
-        self._told: dict[str, tuple[object, float, float]] = {}
+        self._shown: dict[str, tuple[object, float, float]] = {}
         """Fact -> (what it counts, when it was told last, the seconds)."""
 
     def __call__(self, event: Event) -> None:
@@ -87,12 +87,12 @@ class Pace:
     def _smooth(self, name: str, counted: object, seconds: float) -> float:
         """Seconds to tell, that follow the last ones told of this fact, where it counts the same."""
         now = self._clock()
-        if seconds and self._told.get(name, ("",))[0] == counted:
-            _, told, before = self._told[name]
-            before = max(0.0, before - (now - told))
-            most = before * MAX_GROWTH ** max(1.0, (now - told) / SMOOTH_SECONDS) + 1.0
-            seconds = min(most, before + (seconds - before) * -math.expm1((told - now) / SMOOTH_SECONDS))
-        self._told[name] = (counted, now, seconds)
+        if seconds and self._shown.get(name, ("",))[0] == counted:
+            _, moment, before = self._shown[name]
+            before = max(0.0, before - (now - moment))
+            most = before * MAX_GROWTH ** max(1.0, (now - moment) / SMOOTH_SECONDS) + 1.0
+            seconds = min(most, before + (seconds - before) * -math.expm1((moment - now) / SMOOTH_SECONDS))
+        self._shown[name] = (counted, now, seconds)
         return round(seconds, 1)
 
     def without(self) -> list[str]:

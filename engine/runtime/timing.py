@@ -17,6 +17,8 @@ from ..pipeline.spec import Estimate, Pipeline
 
 log = logging.getLogger("tile_engine")
 
+MENTIONED_SECONDS = 45
+"""Seconds of a stage from which on the forecast names it."""
 GROUPS = {"convert": "images", "sample": "images", "train": "network", "apply": "network"}
 """Stage -> what its pace depends on; stages of one group are slow or fast together."""
 
@@ -94,10 +96,11 @@ class Timing:
         unknown = ", ".join(forecast.unknown)
         if not forecast.seconds:
             return f"time: nobody can tell before these steps have begun: {unknown}"
-        parts = ", ".join(f"{stage} {minutes(part)}" for stage, part in self._parts(forecast).items())
+        long = [f"{s} {minutes(part)}" for s, part in self._parts(forecast).items() if part >= MENTIONED_SECONDS]
+        parts = f" ({', '.join(long)})" if long else ""
         if unknown:
-            return f"time: {minutes(forecast.whole)} with what this machine has free now ({parts}), without: {unknown}"
-        return f"time: {_about(forecast.whole, job)} with what this machine has free now ({parts})"
+            return f"time: {minutes(forecast.whole)} with what this machine has free now{parts}, without: {unknown}"
+        return f"time: {_about(forecast.whole, job)} with what this machine has free now{parts}"
 
 
 def tell_all(forecasts: Mapping[str, Forecast], report: Report) -> None:

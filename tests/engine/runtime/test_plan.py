@@ -13,6 +13,8 @@ import pytest
 
 from tile_engine import ClusterOptions, RunOptions
 from tile_engine.engine.api.running import plan, run
+from tile_engine.engine.maintenance.status import status
+from tile_engine.engine.pipeline.progress import Event
 from tile_engine.errors import NoInputError, TileEngineError
 from tile_engine.stores.folder import Folder
 from tile_engine.stores.owner import this_process
@@ -127,6 +129,18 @@ def test_a_plan_of_a_finished_run_and_of_a_redo_is_a_plan(mini: Any) -> None:
     for options, settings in ((HERE, {}), (replace(HERE, redo=True), {"k": "5"})):
         told = plan("cluster", {"slides": mini.slides}, mini.out, options=options, settings=mini.settings | settings)
         assert [out for out, _, _ in told] == [mini.out]
+
+
+def test_a_run_that_goes_on_says_what_is_done_and_its_open_step_is_stopped(mini: Any, tmp_path: Path) -> None:
+    out, told = mini.copy(tmp_path / "out"), list[Event]()
+    document = json.loads((out / "run.json").read_text())
+    document["status"] = document["steps"]["maps" if "maps" in document["steps"] else "report"]["status"] = "running"
+    (out / "run.json").write_text(json.dumps(document))
+    found = status(out)
+    assert found.state == "stopped" and [one.state for one in found.steps].count("stopped") == 1
+    run("cluster", {"slides": mini.slides}, out, options=replace(HERE, report=told.append), settings=mini.settings)
+    [line] = [event.text for event in told if "goes on where it stopped" in event.text]
+    assert "overview, convert" in line and "are done already; within" in line
 
 
 def test_a_plan_of_stains_ends_as_the_run_does(mini: Any, tmp_path: Path) -> None:

@@ -238,64 +238,6 @@ class VolumeSettings(LabelSettings):
         return tuple(int(number) for number in numbers) or None
 
 
-class PreparedSettings(VolumeSettings):
-    """Settings of every run whose network sees whole volumes: how they are prepared."""
-
-    shape: Annotated[tuple[int, int, int] | None, Option(READ, ("sample",), metavar="Z,Y,X", accepts=str)] = Field(
-        None, description="Voxels along z,y,x that the network sees, such as 80,96,80."
-    )
-    voxel: Annotated[float | None, Option(READ, ("sample",))] = Field(
-        None, gt=0, le=100, description="Millimetres a voxel that volumes are resampled to."
-    )
-    mask: Annotated[str, Option(READ, ("sample",))] = Field(
-        "head",
-        description="Part of a volume that is kept: head, given (a column `mask`, or the BIDS brain mask beside it), none, or "
-        "a mask file in the same space.",
-    )
-    align: Annotated[Literal["none", "rigid", "affine"], Option(READ, ("sample",))] = Field(
-        "none", description="Registration of each volume to --template."
-    )
-    template: Annotated[str, Option(READ, ("sample",), metavar="FILE")] = Field(
-        "", description="Volume that all others are aligned to; together with --align."
-    )
-
-    @field_validator("shape", mode="before")
-    @classmethod
-    def _sides(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            parts = value.lower().replace("x", ",").split(",")
-            if len(parts) != 3 or not all(p.strip().isdecimal() for p in parts):
-                raise ValueError(f"{value!r} is not three sides, such as 80,96,80")
-            return tuple(int(p) for p in parts)
-        return value
-
-    @field_validator("mask", "template")
-    @classmethod
-    def _found(cls, value: str) -> str:
-        """The setting with a file as its absolute path, since workers may have other working folders."""
-        if value in ("", "head", "given", "none"):
-            return value
-        from ...stores.remote import absolute
-
-        path = absolute(value)
-        if not path.exists():
-            raise ValueError(f"there is no file {value!r}; give a path (a mask may also be head, given or none)")
-        return str(path)
-
-    @model_validator(mode="after")
-    def _aligned(self) -> PreparedSettings:
-        if (self.align != "none") != bool(self.template):
-            raise ValueError(
-                "align and template must be set together: the transform, and the volume that all others are aligned to"
-            )
-        if self.align != "none" and self.mask not in ("head", "given", "none"):
-            raise ValueError(
-                "mask: a mask file is for volumes that lie in one space already, so align cannot be used with it; "
-                "use head or given"
-            )
-        return self
-
-
 PatchSide: TypeAlias = Annotated[int, _PATCH, BeforeValidator(one_side)]
 """Where patches have one size."""
 LARGE_PATCH: int = Field(128, ge=32, le=1024, multiple_of=16, description=_PATCH_TEXT)

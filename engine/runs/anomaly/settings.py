@@ -12,7 +12,8 @@ from pydantic import Field, field_validator, model_validator
 from ...pipeline.option import FIND, READ, TRY, Option
 from ...pipeline.settings import RunSettings
 from ...steps.films.settings import FilmSettings
-from ...steps.settings import SMALL_PATCH, PatchSide, PreparedSettings, SampledSettings, SlideSettings
+from ...steps.settings import SMALL_PATCH, PatchSide, SampledSettings, SlideSettings
+from ...steps.volumes.settings import PreparedSettings
 from .score_names import NAMES, OF_SPOTTERS, QUICK_NAMES
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from pydantic import Field, field_validator, model_validator
 from ....models.training.budget import EFFORT_FACTORS
 from ...pipeline.option import READ, TRY, Option
 from ...pipeline.settings import RunSettings
-from ...steps.settings import LARGE_PATCH, PatchSide, PreparedSettings, SampledSettings, SlideSettings
+from ...steps.settings import LARGE_PATCH, PatchSide, SampledSettings, SlideSettings
+from ...steps.volumes.settings import PreparedSettings
 
 if TYPE_CHECKING:
     from ...pipeline.record import ImageRecord

@@ -61,7 +61,7 @@ class PreparedSettings(VolumeSettings):
         """The setting with a file as its absolute path, since workers may have other working folders."""
         if value in ("", "head", "given", "none"):
             return value
-        from ...stores.remote import absolute
+        from ....stores.remote import absolute
 
         path = absolute(value)
         if not path.exists():

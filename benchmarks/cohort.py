@@ -19,8 +19,9 @@ from typing import Any
 from slides import CACHE, table
 
 from tile_engine.engine.images.modality import SLIDES
-from tile_engine.engine.pipeline.documents import write_images, write_rejected, write_run
+from tile_engine.engine.pipeline.documents import write_run
 from tile_engine.engine.pipeline.fingerprints import fingerprints
+from tile_engine.engine.pipeline.image_documents import write_images, write_rejected
 from tile_engine.engine.pipeline.record import ImageRecord, InspectedCohort, digest
 from tile_engine.engine.runs import pipeline
 from tile_engine.engine.runs.cluster.settings import ClusterSettings

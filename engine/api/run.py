@@ -16,7 +16,8 @@ from ...stores.image import StoredImage
 from ...stores.lazy import as_dataarray, as_dataset, cells_as_dataarray
 from ...stores.remote import absolute
 from ...stores.tables import read_table
-from ..pipeline.documents import read_quarantined, read_rejected, read_run
+from ..pipeline.documents import read_run
+from ..pipeline.image_documents import read_quarantined, read_rejected
 from ..runtime.load import load
 
 if TYPE_CHECKING:
@@ -167,10 +168,8 @@ class Run:
         try:
             data = (self.out / "shares.csv").read_bytes()
         except FileNotFoundError as error:
-            raise CorruptError(
-                f"{self.out / 'shares.csv'} is not there: the step that writes it is not done yet (run the same command again, "
-                "or `tile-engine map OUT`), or it was removed."
-            ) from error
+            text = "the step that writes it is not done yet (run the same command again, or `tile-engine map OUT`)"
+            raise CorruptError(f"{self.out / 'shares.csv'} is not there: {text}, or it was removed.") from error
         return pd.read_csv(io.BytesIO(data), index_col="slide")
 
     @property

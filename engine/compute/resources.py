@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from ...errors import SlideError
 from ...stores import cache
 from ...stores.remote import to_path
-from ...stores.slides.cohort import fingerprint
+from ...stores.slides.file_marks import fingerprint
 from ...stores.slides.guarded import guarded
 from ...stores.slides.level_check import recorded_levels
 from ...stores.slides.reader import Slide, open_slide

@@ -24,7 +24,8 @@ from ...stores.warps.points import read_points, to_pixels, to_um
 from ...stores.warps.stored import accepted, read_warp
 from ...stores.warps.warp import Warp
 from ...stores.warps.warped import Warped, Whole
-from ..pipeline.documents import read_images, read_run
+from ..pipeline.documents import read_run
+from ..pipeline.image_documents import read_images
 from ..pipeline.listing import first_of
 from ..pipeline.record import ImageRecord
 from ..pipeline.section_file import SectionFile

@@ -19,7 +19,8 @@ from ...stores.cache import cache, cached, is_copied
 from ...stores.files import read_json, write_json
 from ...stores.foreign import foreign, kind_of
 from ...stores.frame import Array, Box
-from ...stores.slides.cohort import SlideEntry, fingerprint
+from ...stores.slides.cohort import SlideEntry
+from ...stores.slides.file_marks import fingerprint
 from ...stores.slides.level_check import LevelCheck, true_levels
 from ...stores.slides.pixels import Pixels
 from ...stores.slides.reader import open_slide

@@ -12,7 +12,8 @@ from typing import Any
 
 from ...errors import SlideError
 from ...stores.frame import Frame
-from ...stores.slides.cohort import Cohort, SlideEntry, fingerprint
+from ...stores.slides.cohort import Cohort, SlideEntry
+from ...stores.slides.file_marks import fingerprint
 from ...stores.slides.spacing import unlikely_extent
 from ...stores.slides.view import SPACING_TOLERANCE, at_spacing
 from ..pipeline.record import MAX_CELLS, ImageRecord, InspectedCohort, Rejection

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...errors import SettingsError, SlideError
 from ...stores.remote import to_path
-from ...stores.slides.cohort import fingerprint
+from ...stores.slides.file_marks import fingerprint
 from ...stores.slides.outside_mask import SUFFIXES, check_outside_mask
 from ..pipeline.record import ImageRecord, InspectedCohort, rejection_of_image
 

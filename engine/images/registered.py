@@ -9,7 +9,8 @@ from ...stores.folder import Folder
 from ...stores.remote import as_list, to_path
 from ...stores.slides.cohort import Cohort, SlideEntry, slide_id
 from ...stores.slides.sections import BLOCK, LANDMARKS, ORDER, REFERENCE, STAIN, find_sections
-from ..pipeline.documents import read_images, read_run
+from ..pipeline.documents import read_run
+from ..pipeline.image_documents import read_images
 from ..pipeline.modality import Images
 from ..pipeline.record import MAPS, REGISTERED, ImageRecord
 from ..pipeline.section_file import SectionFile

@@ -21,7 +21,7 @@ from ...stores.receipts import Ledger
 from ...stores.remote import absolute
 from ...stores.sweep import sweep
 from ..compute.resources import closed_resources
-from ..pipeline.documents import read_rejected
+from ..pipeline.image_documents import read_rejected
 from ..pipeline.job import Job
 from ..pipeline.listing import first_of
 from ..pipeline.progress import Event

@@ -10,7 +10,8 @@ from ...stores.folder import Folder
 from ...stores.owner import SILENT_SECONDS, age_of, fate_of, owner_in
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
-from ..pipeline.documents import RunDocument, StainRun, find_run, find_stain_runs, read_run, rejected_rows
+from ..pipeline.documents import RunDocument, StainRun, find_run, find_stain_runs, read_run
+from ..pipeline.image_documents import rejected_rows
 from ..pipeline.pace import minutes
 from ..runtime.load import load
 from ..steps.convert.loss import losses

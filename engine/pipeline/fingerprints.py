@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 
 from ...stores.remote import to_path
-from ...stores.slides.cohort import fingerprint
+from ...stores.slides.file_marks import fingerprint
 from ...version import VERSION
 from .record import ImageRecord, digest
 from .settings import RunSettings

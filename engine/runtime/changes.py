@@ -12,7 +12,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from ...stores.remote import to_path
-from ...stores.slides.cohort import fingerprint
+from ...stores.slides.file_marks import fingerprint
 from ..pipeline.record import ImageRecord
 
 RATIO = 20

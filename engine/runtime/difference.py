@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from ...errors import SettingsError
 from ...stores.folder import Folder
 from ...version import VERSION
-from ..pipeline.documents import RunDocument, find_run, read_images, read_quarantined, read_rejected
+from ..pipeline.documents import RunDocument, find_run
 from ..pipeline.fingerprints import fingerprints
+from ..pipeline.image_documents import read_images, read_quarantined, read_rejected
 from ..pipeline.job import Job
 from ..pipeline.listing import first_lines
 from ..pipeline.record import ImageRecord, InspectedCohort, QuarantinedTile, Rejection

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ...errors import CorruptError
 from ...stores.folder import Folder
-from ..pipeline.documents import read_images, read_quarantined, read_rejected, read_run
+from ..pipeline.documents import read_run
+from ..pipeline.image_documents import read_images, read_quarantined, read_rejected
 from ..pipeline.job import Job
 from ..pipeline.record import ImageRecord
 from ..pipeline.settings import RunSettings, settings_of

@@ -14,15 +14,8 @@ from typing import Literal
 
 from ...errors import NoInputError, SettingsError
 from ...stores.cache import with_cache_settings
-from ..pipeline.documents import (
-    StepRecord,
-    read_quarantined,
-    read_rejected,
-    read_run,
-    write_quarantined,
-    write_rejected,
-    write_run,
-)
+from ..pipeline.documents import StepRecord, read_run, write_run
+from ..pipeline.image_documents import read_quarantined, read_rejected, write_quarantined, write_rejected
 from ..pipeline.job import Job
 from ..pipeline.messages import rejection_messages
 from ..pipeline.progress import Event, ProgressFile, Report

@@ -13,20 +13,9 @@ from ...stores.image import labels_listed, list_labels
 from ...stores.sweep import sweep
 from ...version import VERSION
 from ..compute.machine import cores
-from ..pipeline.documents import (
-    CacheRecord,
-    RunDocument,
-    StepRecord,
-    find_run,
-    read_images,
-    read_rejected,
-    read_run,
-    write_images,
-    write_quarantined,
-    write_rejected,
-    write_run,
-)
+from ..pipeline.documents import CacheRecord, RunDocument, StepRecord, find_run, read_run, write_run
 from ..pipeline.fingerprints import fingerprints
+from ..pipeline.image_documents import read_images, read_rejected, write_images, write_quarantined, write_rejected
 from ..pipeline.job import Job
 from ..pipeline.option import Option
 from ..pipeline.progress import Event, Report

@@ -16,7 +16,8 @@ from ...errors import MachineError
 from ...stores.files import free_bytes
 from ...stores.folder import Folder
 from ...stores.remote import ObjectPath
-from ..pipeline.documents import find_run, read_images, read_rejected
+from ..pipeline.documents import find_run
+from ..pipeline.image_documents import read_images, read_rejected
 from ..pipeline.job import Job
 from ..pipeline.modality import Modality
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, rejection_of_image

@@ -18,7 +18,8 @@ from ...stores.remote import absolute, to_path
 from ...stores.slides.cohort import Cohort
 from ...stores.sweep import sweep
 from ..compute.resources import closed_resources
-from ..pipeline.documents import find_run, read_images, read_rejected, read_run, write_run
+from ..pipeline.documents import find_run, read_run, write_run
+from ..pipeline.image_documents import read_images, read_rejected
 from ..pipeline.job import Job
 from ..pipeline.listing import first_of
 from ..pipeline.messages import note_messages, rejection_messages

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...stores.slides.cohort import fingerprint
+from ...stores.slides.file_marks import fingerprint
 from ...stores.source import Source
 from ..pipeline.documents import WHY_UNTOLD
 from ..pipeline.job import Job

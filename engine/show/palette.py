@@ -95,3 +95,12 @@ def ink(rgb: Colour) -> str:
     """Black or white, whichever reads better on the colour."""
     red, green, blue = rgb
     return "#111111" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
+
+
+def shades(name: str, count: int) -> list[list[int]]:
+    """8-bit red, green and blue of `count` even steps of one of matplotlib's colour maps."""
+    from matplotlib import colormaps
+
+    colours = colormaps[name].resampled(count)(range(count))[:, :3]
+    steps: list[list[int]] = (colours * 255).round().astype(int).tolist()
+    return steps

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..pipeline.documents import read_rejected
+from ..pipeline.image_documents import read_rejected
 from ..pipeline.job import Job
 from ..pipeline.listing import first_of
 from ..pipeline.messages import rejection_messages

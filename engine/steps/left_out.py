@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..pipeline.documents import read_rejected
+from ..pipeline.image_documents import read_rejected
 from ..pipeline.job import Job
 from ..pipeline.messages import reason_of
 from ..show import run_sections

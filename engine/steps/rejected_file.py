@@ -65,7 +65,7 @@ def drawn(kind: str, path: str, part: str, mark: str) -> dict[str, str]:
 
 def _mark(kind: str, path: Path) -> str:
     from ...stores.films.mark import film_mark
-    from ...stores.slides.cohort import fingerprint
+    from ...stores.slides.file_marks import fingerprint
 
     return film_mark(path) if kind == "films" else fingerprint(path)
 

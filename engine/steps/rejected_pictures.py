@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from ...stores.inside import is_inside
 from ...stores.remote import ObjectPath, to_path
-from ..pipeline.documents import RejectedPictures, find_document, read_run
+from ..pipeline.documents import find_document, read_run
+from ..pipeline.image_documents import RejectedPictures
 from ..pipeline.job import Job
 from ..pipeline.record import Rejection, digest
 from ..show.page import Thumbnail

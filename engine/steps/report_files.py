@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...stores.frame import Array
-from ..pipeline.documents import read_rejected, rejected_rows
+from ..pipeline.image_documents import read_rejected, rejected_rows
 from ..pipeline.job import Job
 from ..pipeline.outputs import SUMMARY, list_name
 from ..pipeline.record import Rejection

@@ -15,7 +15,8 @@ from pydantic import TypeAdapter
 from ...errors import SlideError
 from ...models.stains import MIN_TISSUE_MM2
 from ...stores.cache import cached, is_copied
-from ...stores.slides.cohort import SlideEntry, fingerprint
+from ...stores.slides.cohort import SlideEntry
+from ...stores.slides.file_marks import fingerprint
 from ...stores.slides.reader import open_slide
 from ...stores.source import Source
 from ..pipeline.documents import Untold

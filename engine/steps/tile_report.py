@@ -13,7 +13,8 @@ import numpy as np
 from ...stores.array import written
 from ...stores.frame import Array
 from ...stores.tables import read_table
-from ..pipeline.documents import read_rejected, read_run
+from ..pipeline.documents import read_run
+from ..pipeline.image_documents import read_rejected
 from ..pipeline.job import Job
 from ..pipeline.outputs import pictures, report_files
 from ..pipeline.step import Step, once

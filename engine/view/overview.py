@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import TileEngineError
-from ..pipeline.documents import read_rejected, read_run
+from ..pipeline.documents import read_run
+from ..pipeline.image_documents import read_rejected
 from ..search.rows import subject_of
 from .cloud import table_of_cases
 from .deep import Deep

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import CorruptError, LockedError
-from ...stores.frame import Array
+from ..show.palette import shades
+from ..show.volume_plane import NUMBER_COLOURS
 from .answers import Answer, finite
 from .cloud import cloud_of, table_of_cases
 from .viewer import Viewer
@@ -50,18 +51,8 @@ def encoded(viewer: Viewer, run: int) -> bytes:
         "total": cloud.total,
     }
     head["axes"] = list(job.modality.axes)[: cloud.centres.shape[1]]
-    head |= {"columns": cloud.columns, "point_of": cloud.point_of, "shades": _shades()}
+    head |= {"columns": cloud.columns, "point_of": cloud.point_of, "shades": shades(NUMBER_COLOURS, SHADES)}
     parts = [np.ascontiguousarray(column, "<f4").tobytes() for column in (*cloud.places.T, *cloud.centres.T)]
     parts += [cloud.images.astype("<u4").tobytes(), cloud.fine.tobytes()]
     line = json.dumps(finite(head), allow_nan=False).encode()
     return line + b" " * (-(len(line) + 1) % 4) + b"\n" + b"".join(parts)  # columns begin at multiples of four bytes
-
-
-def _shades() -> list[list[int]]:
-    from matplotlib import colormaps
-
-    from ..show.volume_plane import NUMBER_COLOURS
-
-    colours: Array = colormaps[NUMBER_COLOURS](np.linspace(0, 1, SHADES))[:, :3]
-    shades: list[list[int]] = np.rint(colours * 255).astype(int).tolist()
-    return shades

@@ -19,8 +19,7 @@ from typing import Any
 from ...errors import MachineError, TileEngineError
 from ...stores.files import partial_path
 from ...stores.remote import to_path
-from ...stores.slides.cohort import fingerprint
-from ...stores.slides.file_marks import size_and_time
+from ...stores.slides.file_marks import fingerprint, size_and_time
 from ...version import VERSION
 from ..compute.gpus import gpu_fault, gpus
 from ..pipeline.listing import first_lines

@@ -16,8 +16,8 @@ from ..frame import Array, Box, Frame
 from ..remote import to_path
 from ..tile_reader import Tiled, TileReader
 from . import dicom_reader, fastslide_reader, openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
-from .cohort import fingerprint
 from .file_head import head_of, kind_of, misnamed, not_a_slide
+from .file_marks import fingerprint
 from .level_check import LevelCheck, SomeLevels, true_levels
 from .pixels import Pixels, SlideDescription
 from .spacing import choose, overridden, settle

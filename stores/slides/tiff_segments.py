@@ -38,8 +38,7 @@ _PICTURES = (*_JPEG_TABLES, 33003, 33004, 33005, 34712, 34927, 34933, 50001, 500
 _GREY, _RGB = 1, 2
 _ROWS = 64
 _HEAD = 4096
-_JPEG_HEAD = 32
-"""Bytes within which the size of most JPEGs in a TIFF stands, the same in all tiles of a page."""
+_JPEG_HEAD = 32  # bytes that hold the size of most JPEGs in a TIFF, and are the same in all tiles of a page
 _size_in_head = lru_cache(maxsize=256)(jpeg_size)
 
 
@@ -212,13 +211,11 @@ class Segments:
             if strict is None:
                 pixels: Array = jpeg8_decode(data, tables=tables, colorspace=space, outcolorspace=out_space)
             else:
+                fits = stored == self.size and not self._keeps  # else the pixels need memory of their own
                 try:
-                    if stored == self.size and not self._keeps:  # else the pixels need memory of their own
-                        if getattr(local, "pixels", None) is None:
-                            local.pixels = np.empty((*self.size, self._contiguous), np.uint8)
-                        pixels = strict(data, local.pixels)
-                    else:
-                        pixels = strict(data)
+                    if fits and getattr(local, "pixels", None) is None:
+                        local.pixels = np.empty((*self.size, self._contiguous), np.uint8)
+                    pixels = strict(data, local.pixels) if fits else strict(data)
                 except ValueError as error:  # OpenSlide is not asked: it has the same libjpeg
                     raise TileError(
                         f"{self._name}: the JPEG of tile {index} is damaged ({error})", "E_DAMAGED_TILE"

@@ -19,7 +19,7 @@ from ..frame import Array, Box, Frame
 from ..placement import Affine, Placement, placement
 from ..remote import to_path
 from ..slides import zarr_levels
-from ..slides.cohort import fingerprint
+from ..slides.file_marks import fingerprint
 from . import dicom_reader, nifti_reader, npz_reader, nrrd_reader, zarr_reader
 from .file_head import first_bytes, not_a_volume
 from .label_maps import looks_labelled, stated_label_map

@@ -20,7 +20,8 @@ from tile_engine.stores.frame import Box, Frame
 from tile_engine.stores.image import StoredImage, labels_listed
 from tile_engine.stores.lock import Lock
 from tile_engine.stores.receipts import Ledger
-from tile_engine.stores.slides.cohort import find_slides, fingerprint
+from tile_engine.stores.slides.cohort import find_slides
+from tile_engine.stores.slides.file_marks import fingerprint
 from tile_engine.stores.slides.input_kind import SLIDE_INPUT
 from tile_engine.stores.slides.manifest import read_manifest
 from tile_engine.stores.slides.outside_mask import check_outside_mask, read_outside_mask

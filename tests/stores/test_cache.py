@@ -24,7 +24,7 @@ from tile_engine.stores.cache_folder import TAG_NAME, TAG_TEXT
 from tile_engine.stores.files import write_whole
 from tile_engine.stores.frame import Box
 from tile_engine.stores.remote import to_path
-from tile_engine.stores.slides.cohort import fingerprint
+from tile_engine.stores.slides.file_marks import fingerprint
 from tile_engine.stores.slides.reader import open_slide
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from ....stores.array import StoredArray, written
 from ....stores.frame import Array, Box
-from ...pipeline.documents import read_document, read_run, rejected_rows
+from ...pipeline.documents import read_document, read_run
+from ...pipeline.image_documents import rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.classifier_curves import classifier_curves

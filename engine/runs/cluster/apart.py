@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import SettingsError, SlideError
 from ....stores.ours import OWN_FOLDERS
-from ....stores.slides.cohort import Cohort, SlideEntry, fingerprint
+from ....stores.slides.cohort import Cohort, SlideEntry
+from ....stores.slides.file_marks import fingerprint
 from ....stores.slides.sections import BLOCK
 from ...pipeline.documents import StainRun, StainRuns, StainSlide
 from ...pipeline.listing import first_of

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ....errors import SettingsError
-from ...pipeline.documents import find_document, find_run, read_rejected
+from ...pipeline.documents import find_document, find_run
+from ...pipeline.image_documents import read_rejected
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
 from ...steps.frozen_encoder import check_encoder

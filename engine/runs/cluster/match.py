@@ -16,8 +16,9 @@ from ....stores.folder import Folder
 from ....stores.frame import Array, Frame
 from ....stores.image import StoredImage
 from ....stores.remote import to_path
-from ....stores.slides.cohort import may_be_same
-from ...pipeline.documents import find_document, find_run, read_images
+from ....stores.slides.file_marks import may_be_same
+from ...pipeline.documents import find_document, find_run
+from ...pipeline.image_documents import read_images
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit

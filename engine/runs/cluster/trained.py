@@ -66,7 +66,7 @@ def stains_of_run(record: str) -> tuple[str, ...]:
     """
     from ....stores.folder import Folder
     from ....stores.remote import to_path
-    from ...pipeline.documents import read_images
+    from ...pipeline.image_documents import read_images
 
     out = to_path(record).parent.parent
     stains = [image.stains for image in read_images(Folder(out)).values() if image.stains]

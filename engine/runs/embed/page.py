@@ -11,7 +11,8 @@ import numpy as np
 from ....stores.array import written
 from ....stores.frame import Array
 from ....stores.tables import read_table
-from ...pipeline.documents import read_document, read_run, rejected_rows
+from ...pipeline.documents import read_document, read_run
+from ...pipeline.image_documents import rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.orientation import SEEN

@@ -12,7 +12,8 @@ from ....errors import SlideError
 from ....stores.array import written
 from ....stores.frame import Array
 from ....stores.receipts import Ledger
-from ...pipeline.documents import read_document, read_run, rejected_rows
+from ...pipeline.documents import read_document, read_run
+from ...pipeline.image_documents import rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.orientation import SEEN

@@ -13,7 +13,8 @@ from ....stores.image import StoredImage
 from ....stores.warps.stored import read_warp
 from ....stores.warps.warp import Warp
 from ....stores.warps.warped import Warped, Whole
-from ...pipeline.documents import read_document, read_rejected, read_run
+from ...pipeline.documents import read_document, read_run
+from ...pipeline.image_documents import read_rejected
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.page import Caution, Image, ReportPage, Section

@@ -13,7 +13,7 @@ from ....stores.cells import LabelCells
 from ....stores.frame import Array, Box, Frame
 from ....stores.image import ATTRIBUTES_KEY, attributes_of, image_label
 from ....stores.remote import to_path
-from ....stores.slides.cohort import fingerprint
+from ....stores.slides.file_marks import fingerprint
 from ....stores.slides.outside_mask import read_outside_mask
 from ...compute.resources import resources
 from ...pipeline.job import Job

@@ -26,7 +26,7 @@ from ....stores.lists.cells import value_of
 from ....stores.receipts import Ledger, Receipt
 from ....stores.remote import to_path
 from ....stores.texts import read_texts, write_texts
-from ...pipeline.documents import read_images
+from ...pipeline.image_documents import read_images
 from ...pipeline.job import Job
 from ...pipeline.outputs import Output
 from ...pipeline.record import FilmFile, ImageRecord

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from ....stores.array import ArraySpec, StoredArray, written
 from ....stores.files import write_json
 from ....stores.shard import Codec
-from ...pipeline.documents import read_images
+from ...pipeline.image_documents import read_images
 from ...pipeline.job import Job
 from ...pipeline.modality import FILMS_PER_CHUNK, films_in_batch
 from ...pipeline.outputs import Output

@@ -9,7 +9,8 @@ from ....stores.array import Written, written
 from ....stores.folder import Folder
 from ....stores.remote import to_path
 from ....stores.warps.stored import read_warp, write_warp
-from ...pipeline.documents import find_document, read_images
+from ...pipeline.documents import find_document
+from ...pipeline.image_documents import read_images
 from ...pipeline.job import Job
 from ...pipeline.record import REGISTERED
 from ...pipeline.section_file import SectionFile

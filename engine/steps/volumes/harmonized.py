@@ -22,7 +22,7 @@ from ....stores.frame import Array
 from ....stores.image import StoredImage
 from ....stores.regrid import is_same_grid
 from ....stores.remote import to_path
-from ...pipeline.documents import read_images
+from ...pipeline.image_documents import read_images
 from ...pipeline.job import Job
 from ...pipeline.listing import first_of
 from ...pipeline.record import ImageRecord

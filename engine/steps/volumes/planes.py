@@ -11,8 +11,8 @@ from ....stores.frame import Array, Frame
 from ...pipeline.job import Job
 from ...show.picture import Cells, Picture
 from ...show.triptych import triptych
-from ..settings import PreparedSettings
 from .mask import mask_of
+from .settings import PreparedSettings
 
 MAX_DRAWN_SIDE = 256
 """Voxels along a drawn volume, at most."""

@@ -12,8 +12,9 @@ from tile_engine import StainRuns
 from tile_engine.cli import maintenance
 from tile_engine.engine.api import running, stain_runs
 from tile_engine.engine.maintenance.describe import describe
-from tile_engine.engine.pipeline.documents import StainRun, StainSlide, find_stain_runs, read_images, write_stain_runs
+from tile_engine.engine.pipeline.documents import StainRun, StainSlide, find_stain_runs, write_stain_runs
 from tile_engine.engine.pipeline.documents import StainRuns as Document
+from tile_engine.engine.pipeline.image_documents import read_images
 from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.runs.cluster.joined_page import write_joined_page
 from tile_engine.engine.runtime.load import load

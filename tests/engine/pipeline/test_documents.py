@@ -15,7 +15,7 @@ from tile_engine.engine.api.running import resume
 from tile_engine.engine.maintenance.repair import repair
 from tile_engine.engine.maintenance.status import status
 from tile_engine.engine.maintenance.verify import verify
-from tile_engine.engine.pipeline import documents
+from tile_engine.engine.pipeline import documents, image_documents
 from tile_engine.engine.pipeline.documents import CacheRecord, RunDocument, StepRecord
 from tile_engine.engine.pipeline.record import ImageRecord, QuarantinedTile, Rejection
 from tile_engine.engine.runs.embed.documents import Evaluation, Figure, FoldSize
@@ -68,14 +68,14 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     rejected = {"c-3": Rejection("c.tif", "E_NO_MPP", "it states no pixel size")}
     tiles = {"a-1": (QuarantinedTile(0, (0, 0), (4, 4)), QuarantinedTile(1, (0, 0), (2, 2)))}
     documents.write_run(folder, RUN)
-    documents.write_images(folder, images)
-    documents.write_rejected(folder, rejected)
-    documents.write_quarantined(folder, tiles)
+    image_documents.write_images(folder, images)
+    image_documents.write_rejected(folder, rejected)
+    image_documents.write_quarantined(folder, tiles)
     assert documents.read_run(folder) == RUN
-    assert documents.read_images(folder) == images
-    assert documents.read_rejected(folder) == rejected
-    assert documents.read_quarantined(folder) == tiles
-    assert documents.rejected_rows(folder) == [("c.tif", "E_NO_MPP", "it states no pixel size")]
+    assert image_documents.read_images(folder) == images
+    assert image_documents.read_rejected(folder) == rejected
+    assert image_documents.read_quarantined(folder) == tiles
+    assert image_documents.rejected_rows(folder) == [("c.tif", "E_NO_MPP", "it states no pixel size")]
     assert json.loads((tmp_path / "run.json").read_text())["schema_version"] == documents.SCHEMA_VERSION
 
 
@@ -117,15 +117,15 @@ def test_a_changed_document_is_corrupt_and_its_problem_named(
 ) -> None:
     folder = Folder(tmp_path)
     documents.write_run(folder, RUN)
-    documents.write_images(folder, {"a-1": IMAGE})
-    documents.write_rejected(folder, {})
-    documents.write_quarantined(folder, {})
+    image_documents.write_images(folder, {"a-1": IMAGE})
+    image_documents.write_rejected(folder, {})
+    image_documents.write_quarantined(folder, {})
     changed(tmp_path / f"{name}.json", change)
     readers = {
         "run": documents.read_run,
-        "slides": documents.read_images,
-        "rejected": documents.read_rejected,
-        "quarantined": documents.read_quarantined,
+        "slides": image_documents.read_images,
+        "rejected": image_documents.read_rejected,
+        "quarantined": image_documents.read_quarantined,
     }
     with pytest.raises(CorruptError, match=rf"{name}\.json .*{said}"):
         readers[name](folder)

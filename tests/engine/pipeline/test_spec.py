@@ -51,7 +51,7 @@ def changed(settings=None, slides=(SLIDE, OTHER), rejected=None):
         ({"patch": 64, "stride": 64}, "draw"),
         ({"effort": 2.0}, "autoencoder"),
         ({"k": 5}, "number"),
-        ({"objective": "imsat"}, "heads"),
+        ({"objective": "imsat"}, "view_embeddings"),
         ({"stride": 32}, "tiles"),
         ({"umap": False}, "layout"),
         ({"level": 5}, "labels"),

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import tile_engine
-from tile_engine.engine.pipeline.documents import write_images, write_run
+from tile_engine.engine.pipeline.documents import write_run
+from tile_engine.engine.pipeline.image_documents import write_images
 from tile_engine.engine.pipeline.record import ImageRecord
 from tile_engine.engine.runs import pipeline
 from tile_engine.engine.runs.embed.settings import EmbedSettings
@@ -29,7 +30,7 @@ from tile_engine.stores.folder import Folder
 from tile_engine.stores.frame import Frame
 from tile_engine.stores.image import ImageSpec, StoredImage
 from tile_engine.stores.lock import Lock
-from tile_engine.stores.slides.cohort import fingerprint
+from tile_engine.stores.slides.file_marks import fingerprint
 from tile_engine.stores.tables import write_table
 
 SHAPE, SPACING = (10, 12, 8), (2000.0, 1000.0, 1000.0)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tile_engine.engine.pipeline.documents import read_rejected, write_rejected
+from tile_engine.engine.pipeline.image_documents import read_rejected, write_rejected
 from tile_engine.engine.pipeline.job import Job
 from tile_engine.engine.pipeline.record import Rejection
 from tile_engine.engine.pipeline.run_warnings import RunWarning, write_warnings

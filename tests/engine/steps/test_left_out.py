@@ -18,7 +18,7 @@ from dicom_slides import tiles_of, write_slide
 from PIL import Image
 
 from tile_engine.engine.images.opening import rejection_of
-from tile_engine.engine.pipeline.documents import read_rejected, write_rejected
+from tile_engine.engine.pipeline.image_documents import read_rejected, write_rejected
 from tile_engine.engine.pipeline.record import Rejection
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.show.mask_sheet import MaskedSlide
@@ -29,7 +29,8 @@ from tile_engine.errors import SlideError
 from tile_engine.stores.cells import LabelCells
 from tile_engine.stores.films.mark import film_mark
 from tile_engine.stores.folder import Folder
-from tile_engine.stores.slides.cohort import SlideEntry, fingerprint
+from tile_engine.stores.slides.cohort import SlideEntry
+from tile_engine.stores.slides.file_marks import fingerprint
 
 Made = Callable[[str, str], Any]
 

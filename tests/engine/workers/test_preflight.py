@@ -24,7 +24,7 @@ from tile_engine.engine.workers.preflight import (
     worker_table,
 )
 from tile_engine.errors import MachineError
-from tile_engine.stores.slides.cohort import fingerprint
+from tile_engine.stores.slides.file_marks import fingerprint
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tile_engine.errors import NoInputError, SettingsError, SlideError
-from tile_engine.stores.slides.cohort import Cohort, find_slides, fingerprint, slide_id
+from tile_engine.stores.slides.cohort import Cohort, find_slides, slide_id
+from tile_engine.stores.slides.file_marks import fingerprint
 
 
 @pytest.fixture

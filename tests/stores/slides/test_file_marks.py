@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from dicom_slides import NATIVE, tiles_of, write_slide
 
-from tile_engine.stores.slides.cohort import find_slides, fingerprint, may_be_same
+from tile_engine.stores.slides.cohort import find_slides
+from tile_engine.stores.slides.file_marks import fingerprint, may_be_same
 
 IMPLICIT = "1.2.840.10008.1.2"
 

@@ -13,7 +13,7 @@ import zarr
 
 from tile_engine.errors import SlideError, TileError
 from tile_engine.stores.frame import Box
-from tile_engine.stores.slides.cohort import fingerprint
+from tile_engine.stores.slides.file_marks import fingerprint
 from tile_engine.stores.slides.reader import open_slide
 
 Image = np.ndarray[Any, Any]

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from tile_engine.errors import NoInputError, SettingsError, SlideError
-from tile_engine.stores.slides.cohort import Cohort, find_slides, fingerprint
+from tile_engine.stores.slides.cohort import Cohort, find_slides
+from tile_engine.stores.slides.file_marks import fingerprint
 from tile_engine.stores.volumes.cohort import find_volumes
 from tile_engine.stores.volumes.reader import open_volume
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from ...errors import TileError
 
@@ -56,6 +57,14 @@ def jpeg_size(data: bytes) -> Size | None:
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return None
+
+
+_size_in_head = lru_cache(maxsize=256)(jpeg_size)
+
+
+def jpeg_size_of_tile(data: bytes) -> Size | None:
+    """As `jpeg_size`: most tiles of a page begin with the same bytes, and state their size in these."""
+    return _size_in_head(data[:_HEADER_BYTES]) or jpeg_size(data)
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

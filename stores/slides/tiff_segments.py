@@ -12,7 +12,6 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from ...errors import SlideError, TileError
 from ..frame import Array, Box
 from .absent import absent_boxes
 from .jpeg_colour import says_ycbcr
-from .stated_size import jpeg_size, stated_size
+from .stated_size import jpeg_size_of_tile, stated_size
 from .strict_jpeg import strict_decoder
 
 MAX_SEGMENT_BYTES = 2**30
@@ -38,8 +37,6 @@ _PICTURES = (*_JPEG_TABLES, 33003, 33004, 33005, 34712, 34927, 34933, 50001, 500
 _GREY, _RGB = 1, 2
 _ROWS = 64
 _HEAD = 4096
-_JPEG_HEAD = 32  # bytes that hold the size of most JPEGs in a TIFF, and are the same in all tiles of a page
-_size_in_head = lru_cache(maxsize=256)(jpeg_size)
 
 
 class Segments:
@@ -203,7 +200,7 @@ class Segments:
         def decode(data: bytes, index: int) -> Array:
             if data.rfind(b"\xff\xd9") < 0:
                 raise TileError(f"{self._name}: the JPEG of tile {index} stops before its end", "E_TRUNCATED")
-            stored = _size_in_head(data[:_JPEG_HEAD]) or jpeg_size(data)
+            stored = jpeg_size_of_tile(data)
             if stored is None or stored[0] > 2 * self.size[0] or stored[1] > 2 * self.size[1]:
                 raise TileError(
                     f"{self._name}: the JPEG of tile {index} is {stored} pixels in a tile of {self.size}", "E_BOMB"

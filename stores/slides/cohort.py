@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...errors import NoInputError, SlideError
 from ..contents import state_of
-from ..likeness import meant, neighbours
+from ..likeness import check_quoted, meant, neighbours
 from ..remote import ObjectPath, as_list, real, to_path
 from .companions import partners
 from .file_marks import file_mark, siblings_mark, size_and_time
@@ -90,7 +90,7 @@ def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Find
     if len(specs) == 1:
         cohort = _find(specs[0], kind, special)
     else:
-        _check_quoted(specs)
+        check_quoted(specs)
         parts = [_find(one, kind, special) for one in specs]
         roots = [part.root.absolute() for part in parts]
         root = _common(roots)
@@ -281,19 +281,11 @@ def may_be_same(one: str, other: str) -> bool:
     return len(known) < 2 or known[0] == known[1]
 
 
-def _check_quoted(specs: Sequence[str | Path]) -> None:
-    """Raises NoInputError where several paths are one whose name has spaces, which a shell has split."""
-    path = " ".join(map(str, specs))
-    if not to_path(specs[0]).exists() and to_path(path).exists():
-        raise NoInputError(f"{specs[0]}: does not exist, but {path!r} does: put a path with spaces in quotes.")
-
-
 def _missing(spec: str | Path, path: Path, kind: InputKind) -> NoInputError:
     """The error for a path that does not exist: what is in the last folder of it that does, the likest names first."""
     near = list(neighbours(path))
-    folder = near[0].parent if near else path.parent
-    where = "is beside it" if folder == path.parent else f"is in {folder}"
-    cohort = Cohort((), tuple((one.name, where) for one in near), folder)
+    where = [(one.name, "is beside it" if one.parent == path.parent else f"is in {one.parent}") for one in near]
+    cohort = Cohort((), tuple(where), path.parent)
     return _no_input(str(spec), cohort, kind, f"does not exist.{meant(path)}")
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ....version import VERSION
-from ...pipeline.documents import WHY_UNTOLD, StainRun, StainRuns, find_document, read_run
+from ...pipeline.documents import StainRun, StainRuns, find_document, read_run
 from ...pipeline.job import Job
 from ...pipeline.listing import first_of
 from ...pipeline.outputs import SUMMARY, list_name
 from ...show.page import Caution, Column, Image, Link, ReportPage, Section, Table
 from ...show.report import write_report
 from ...steps.report import origin_section
+from ...steps.stain import WHY_UNTOLD, untold_names
 from .documents import VALIDITY, Validity
 from .verdict import headline
 
@@ -106,7 +107,7 @@ def _is_done(job: Job[Any] | None) -> bool:
 def _cautions(stains: StainRuns) -> tuple[Caution, ...]:
     if not stains.untold:
         return ()
-    reasons = {WHY_UNTOLD[reason]: stains.untold_names(reason) for reason in WHY_UNTOLD}
+    reasons = {WHY_UNTOLD[reason]: untold_names(stains, reason) for reason in WHY_UNTOLD}
     why = "; ".join(f"{first_of(names, MAX_NAMED)} ({reason})" for reason, names in reasons.items() if names)
     return (
         Caution(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
+
+from ..errors import NoInputError
+from .remote import to_path
 
 ALIKE = 0.6
 """Likeness of two names, of at most 1, from which on one may be meant by the other."""
@@ -29,3 +32,10 @@ def meant(path: Path, fits: Callable[[Path], bool] = lambda path: True) -> str:
     alike = (near for near, likeness in neighbours(path).items() if likeness >= ALIKE and fits(near))
     near = next(alike, None)
     return f" Did you mean {str(near)!r}?" if near else ""
+
+
+def check_quoted(paths: Sequence[str | Path]) -> None:
+    """Raises NoInputError where several paths are one whose name has spaces, which a shell has split."""
+    path = " ".join(map(str, paths))
+    if not to_path(paths[0]).exists() and to_path(path).exists():
+        raise NoInputError(f"{paths[0]}: does not exist, but {path!r} does: put a path with spaces in quotes.")

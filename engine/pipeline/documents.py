@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -11,7 +11,6 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ...errors import CorruptError, SettingsError
-from ...models.stains import MIN_TISSUE_MM2
 from ...stores.folder import Folder
 from ...stores.inside import ID_PATTERN
 from ...stores.likeness import meant
@@ -102,14 +101,6 @@ class RunDocument(Document):
 
 Untold = Literal["tissue", "channels", "unreadable", "crash", "timeout"]
 """Why a slide's stain is not told by its colours."""
-WHY_UNTOLD: Mapping[Untold, str] = {
-    "tissue": f"less than {MIN_TISSUE_MM2:g} mm² of stained tissue",
-    "channels": "other channels than 8-bit colours",
-    "unreadable": "it cannot be opened as a slide with a valid spacing; if it is rejected, the reason follows",
-    "crash": "the file ends the process that reads it",
-    "timeout": "reading it took too long; at another time it may not",
-}
-"""The same as text."""
 
 
 class StainSlide(Part):
@@ -158,13 +149,6 @@ class StainRuns(Document):
         """Names of slides, by their ids."""
         slides = {i: slide.name for run in self.runs for i, slide in run.slides.items()}
         return [slides[i] for i in ids if i in slides]
-
-    def untold_names(self, reason: Untold) -> list[str]:
-        """Names of the slides whose stain is not told for this reason, each with its area where that is too small."""
-        areas = {i: f" ({mm2:.2g} mm²)" for i, mm2 in self.stained_mm2.items()}
-        return [
-            f"{name}{areas.get(i, '')}" for i, why in self.untold.items() if why == reason for name in self.named([i])
-        ]
 
     def with_failure(self, folder: str, failure: str) -> StainRuns:
         """A copy that says why no slide of one run can be used."""

@@ -9,11 +9,12 @@ from typing import Any
 from ...errors import SettingsError
 from ...stores.folder import Folder
 from ...stores.slides.cohort import Cohort
-from ..pipeline.documents import WHY_UNTOLD, RunDocument, StainRuns, find_run, find_stain_runs
+from ..pipeline.documents import RunDocument, StainRuns, find_run, find_stain_runs
 from ..pipeline.listing import first_lines, first_of
 from ..pipeline.progress import Event, Report
 from ..pipeline.settings import RunSettings, settings_of
 from ..pipeline.spec import Apart, Pipeline
+from ..steps.stain import WHY_UNTOLD, untold_names
 from .load import load
 from .options import RunOptions
 from .plan import stages_of
@@ -96,7 +97,7 @@ def untold_lines(stains: StainRuns) -> Iterator[str]:
     """The slides whose stain cannot be told, why, and where they are clustered."""
     where = f"with {stains.largest.name}, the largest group" if len(stains.runs) > 1 else "with all others, in one run"
     for reason in WHY_UNTOLD:
-        if named := stains.untold_names(reason):
+        if named := untold_names(stains, reason):
             names = first_of(named)
             advice = ". A column `stain` in the list of slides says it" if reason in ("crash", "timeout") else ""
             yield f"the stain of {names} cannot be told by colour ({WHY_UNTOLD[reason]}): clustered {where}{advice}"

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from ...stores.slides.file_marks import fingerprint
 from ...stores.source import Source
-from ..pipeline.documents import WHY_UNTOLD
 from ..pipeline.job import Job
 from ..pipeline.settings import RunSettings
 from ..steps.source_stain import TooLittle, source_stain
-from ..steps.stain import slide_stain
+from ..steps.stain import WHY_UNTOLD, slide_stain
 
 if TYPE_CHECKING:
     from ...models.stains.profile import StainProfile

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...models.stains import MIN_TISSUE_MM2
 from ...stores.frame import Array, Frame
+from ..pipeline.documents import StainRuns, Untold
 from ..pipeline.job import Job
 from ..pipeline.settings import RunSettings
 from .convert.geometry import coarse
@@ -18,6 +20,14 @@ from .convert.tissue import glass_of, tissue
 if TYPE_CHECKING:
     from ...models.stains.profile import StainProfile
 
+WHY_UNTOLD: Mapping[Untold, str] = {
+    "tissue": f"less than {MIN_TISSUE_MM2:g} mm² of stained tissue",
+    "channels": "other channels than 8-bit colours",
+    "unreadable": "it cannot be opened as a slide with a valid spacing; if it is rejected, the reason follows",
+    "crash": "the file ends the process that reads it",
+    "timeout": "reading it took too long; at another time it may not",
+}
+"""Why a slide's stain is not told by its colours, as text."""
 MAX_PIXELS = 200_000
 """Most pixels of tissue that a profile is made of: evenly spaced in the mask's order."""
 
@@ -61,3 +71,10 @@ def stained_pixels(pixels_NC: Array, white_C: Array) -> int:
 def cells(mm2: float, frame: Frame) -> int:
     """Number of cells of a frame that make an area."""
     return round(mm2 * 1e6 / math.prod(frame.spacing))
+
+
+def untold_names(stains: StainRuns, reason: Untold) -> list[str]:
+    """Names of the slides whose stain is not told for this reason, each with its area where that is too small."""
+    areas = {i: f" ({mm2:.2g} mm²)" for i, mm2 in stains.stained_mm2.items()}
+    untold = (i for i, why in stains.untold.items() if why == reason)
+    return [f"{name}{areas.get(i, '')}" for i in untold for name in stains.named([i])]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import NoInputError
-from ..likeness import meant, neighbours
+from ..likeness import check_quoted, meant, neighbours
 from ..remote import ObjectPath, as_list, real, to_path
 from .input_kind import SLIDE_INPUT
 from .joined_values import with_joined_values
@@ -87,7 +87,7 @@ def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Find
     if len(specs) == 1:
         cohort = _find(specs[0], kind, special)
     else:
-        _check_quoted(specs)
+        check_quoted(specs)
         parts = [_find(one, kind, special) for one in specs]
         roots = [part.root.absolute() for part in parts]
         root = _common(roots)
@@ -230,19 +230,11 @@ def slide_id(name: str, digits: int = 8, *, part: str = "", kind: InputKind = SL
     return "-".join(word for word in (plain, part, mark) if word)
 
 
-def _check_quoted(specs: Sequence[str | Path]) -> None:
-    """Raises NoInputError where several paths are one whose name has spaces, which a shell has split."""
-    path = " ".join(map(str, specs))
-    if not to_path(specs[0]).exists() and to_path(path).exists():
-        raise NoInputError(f"{specs[0]}: does not exist, but {path!r} does: put a path with spaces in quotes.")
-
-
 def _missing(spec: str | Path, path: Path, kind: InputKind) -> NoInputError:
     """The error for a path that does not exist: what is in the last folder of it that does, the likest names first."""
     near = list(neighbours(path))
-    folder = near[0].parent if near else path.parent
-    where = "is beside it" if folder == path.parent else f"is in {folder}"
-    cohort = Cohort((), tuple((one.name, where) for one in near), folder)
+    where = [(one.name, "is beside it" if one.parent == path.parent else f"is in {one.parent}") for one in near]
+    cohort = Cohort((), tuple(where), path.parent)
     return _no_input(str(spec), cohort, kind, f"does not exist.{meant(path)}")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ....version import VERSION
-from ...pipeline.documents import WHY_UNTOLD, StainRun, StainRuns, find_document, read_run
+from ...pipeline.documents import StainRun, StainRuns, find_document, read_run
 from ...pipeline.job import Job
 from ...pipeline.listing import first_of
 from ...pipeline.outputs import SUMMARY, list_name
@@ -16,6 +16,7 @@ from ...show.report import write_report
 from ...show.summary import write_summary
 from ...steps.first_looks import first_looks, noted
 from ...steps.report import origin_section
+from ...steps.stain import WHY_UNTOLD, untold_names
 from .documents import VALIDITY, Validity
 from .shown import shown_clusters
 from .verdict import headline
@@ -135,7 +136,7 @@ def _is_done(job: Job[Any] | None) -> bool:
 def _cautions(stains: StainRuns) -> tuple[Caution, ...]:
     if not stains.untold:
         return ()
-    reasons = {WHY_UNTOLD[reason]: stains.untold_names(reason) for reason in WHY_UNTOLD}
+    reasons = {WHY_UNTOLD[reason]: untold_names(stains, reason) for reason in WHY_UNTOLD}
     why = "; ".join(f"{first_of(names, MAX_NAMED)} ({reason})" for reason, names in reasons.items() if names)
     return (
         Caution(

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from ..errors import NoInputError
-from .remote import to_path
+from .remote import ObjectPath, to_path
 
 ALIKE = 0.6
 """Likeness of two names, of at most 1, from which on one may be meant by the other."""
@@ -16,7 +16,7 @@ ALIKE = 0.6
 def neighbours(path: Path) -> dict[Path, float]:
     """What is in the last folder of a path that exists -> its likeness to what is missing there, the likest first."""
     missing, folder = path.name, path.parent
-    while not folder.exists() and folder != folder.parent:
+    while not (folder.exists() or folder == folder.parent or (isinstance(folder, ObjectPath) and not folder.key)):
         missing, folder = folder.name, folder.parent
     children = sorted(folder.iterdir()) if folder.is_dir() else []
     likeness = {child: _likeness(child.name.lower(), missing.lower()) for child in children}

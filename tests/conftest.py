@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 import uuid
@@ -368,25 +369,29 @@ class Finished:
 
 @contextlib.contextmanager
 def settings_read() -> Iterator[dict[str, set[str]]]:
-    """Step -> the settings that it looks at, in this process and any thread of it."""
+    """Step -> the settings that it looks at, in this process and any thread of it. A thread that no unit was given to counts
+    for the step whose units are done at that time; while units of two steps are, it counts for none."""
     from tile_engine.engine.pipeline.settings import RunSettings
     from tile_engine.engine.runtime import perform
 
     reads: dict[str, set[str]] = {}
-    steps: list[str] = []
+    steps: dict[int, str] = {}  # by thread
     plain, unwatched = object.__getattribute__, perform.perform_of
 
     def seen(settings: RunSettings, name: str) -> Any:
-        if steps and name in type(settings).model_fields:
-            reads.setdefault(steps[-1], set()).add(name)
+        if name in type(settings).model_fields:
+            own = steps.get(threading.get_ident())
+            at_once = {own} if own else set(steps.values())
+            if len(at_once) == 1:
+                reads.setdefault(*at_once, set()).add(name)
         return plain(settings, name)
 
     def watched(job: Any, unit: Any, replica: Any = None) -> Any:
-        steps.append(unit.step)
+        steps[threading.get_ident()] = unit.step
         try:
             return unwatched(job, unit, replica)
         finally:
-            steps.pop()
+            del steps[threading.get_ident()]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunSettings, "__getattribute__", seen, raising=False)

@@ -68,6 +68,8 @@ NOT_BY_A_STEP = {
     "suffix": "decides which images are in a run",
     "labels": "whether an image is a label map is part of its own key",
 }
+AHEAD = {"number": {"umap"}}
+"""Step -> settings that it looks at only to import modules of later steps meanwhile."""
 """Settings that no step names, and how they decide results instead."""
 
 
@@ -294,7 +296,7 @@ def test_a_step_looks_at_no_setting_that_does_not_decide_it(run: Any, job: Job[A
     known = set(NOT_BY_A_STEP)
     for step in steps(job):
         known |= {field for name in step.settings for field in fields_of(job.settings, name)}
-        assert not set(run.reads.get(step.name, ())) - known, step.name
+        assert not set(run.reads.get(step.name, ())) - known - AHEAD.get(step.name, set()), step.name
 
 
 def fields_of(settings: RunSettings, name: str) -> set[str]:

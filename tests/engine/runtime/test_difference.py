@@ -21,3 +21,14 @@ def test_volumes_are_called_volumes_and_their_spacing_is_in_millimetres(finished
     assert lines == [f"volume added: {'new.nii'}", f"volume changed: {first.name}", f"volume removed: {second.name}"]
     run = read_run(job.folder)
     assert settings_diff(run, job.settings, 2 * run.spacing, VOLUMES.length)[-1] == "spacing of the run: 2 mm -> 4 mm"
+
+
+def test_a_setting_that_the_version_of_a_run_did_not_have_counts_as_its_default(
+    finished: Callable[[str, str], Any],
+) -> None:
+    job = load(finished("cluster", "slides").out)
+    run = read_run(job.folder)
+    older = run.model_copy(update={"settings": {k: v for k, v in run.settings.items() if k != "training_dtype"}})
+    assert settings_diff(older, job.settings, run.spacing, VOLUMES.length) == []
+    other = job.settings.model_copy(update={"training_dtype": "bf16"})
+    assert settings_diff(older, other, run.spacing, VOLUMES.length) == ["training_dtype: float32 -> bf16"]

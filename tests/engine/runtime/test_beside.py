@@ -7,16 +7,20 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.pipeline.unit import Unit
 from tile_engine.engine.runtime import beside, dispatch
 from tile_engine.engine.runtime.beside import Followers, Leader, follower_of, forget_died
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.runtime.loop import RunContext, run_stages
 from tile_engine.engine.runtime.perform import Summary
+from tile_engine.engine.runtime.signals import Stop
 from tile_engine.engine.workers.pool import WorkerPool
 from tile_engine.errors import MachineError
 
@@ -221,3 +225,35 @@ def test_nothing_is_done_beside_others_where_the_memory_is_short(
     assert pyramid.follows is not None
     monkeypatch.setattr(beside, "available_memory", lambda: pyramid.follows(job) - 1)
     assert follower_of(job, pixels) is None
+
+
+def test_the_step_that_follows_is_told_while_its_last_unit_is_waited_for_and_no_step_is_told_again(
+    finished: Callable[[str, str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = load(finished("cluster", "slides").copy(tmp_path / "out"))
+    first, *_, last = job.slides
+    shutil.rmtree(job.folder.out / "receipts" / "pyramid")
+    shutil.rmtree(job.folder.out / "receipts" / "pixels" / last)
+    told: list[Event] = []
+    is_told, perform = threading.Event(), dispatch.perform
+
+    def report(event: Event) -> None:
+        told.append(event)
+        if event.text == job.pipeline.steps["pyramid"].title:
+            is_told.set()
+
+    def slow(out: Path, unit: Unit) -> Summary:
+        assert unit.slide != first or unit.step != "pyramid" or is_told.wait(60)
+        return perform(out, unit)
+
+    monkeypatch.setattr(dispatch, "perform", slow)
+    run_stages(job, ["convert"], RunContext(HERE, report, Stop(), 60))
+    progress = [event for event in told if event.kind == "progress"]
+    titles = [title for title, _ in groupby(event.text for event in progress)]
+    assert titles[-2:] == [job.pipeline.steps[name].title for name in ("pixels", "pyramid")] and len(titles) == len(
+        {*titles}
+    )
+    own = [event for event in progress if event.text == titles[-1]]
+    waiting, *_, end = own
+    assert (waiting.done, waiting.facts["before"]) == (0, 0) and (end.done, end.facts["before"]) == (len(job.slides), 1)
+    assert end.facts["kept"] == 0 and not (job.folder.out / "receipts" / "attempt-beside.json").exists()

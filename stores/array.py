@@ -134,11 +134,16 @@ class StoredArray:
 
     def encoder(self) -> ShardEncoder:
         """Of one shard that is put together chunk by chunk, for `write_encoded`."""
-        return ShardEncoder(self.spec.chunk, self.spec.codec, self.spec.shard)
+        return ShardEncoder(self.spec.chunk, self.spec.codec, self.spec.shard, np.dtype(self.spec.dtype))
 
     def write_encoded(self, box: Box, encoder: ShardEncoder) -> Written:
-        """As `write`, where each chunk was encoded as it came."""
-        path, parts = self._path_of(box), encoder.parts()
+        """As `write`, where each chunk was encoded as it came. Raises ValueError where one of `box` was not."""
+        path = self._path_of(box)
+        if absent := encoder.absent(box.shape):
+            raise ValueError(
+                f"{len(absent)} chunks of {box} were not put, the first at {absent[0]}: they would read as fill"
+            )
+        parts = encoder.parts()
         return Written(path, write_whole(path, *parts), crc32(*parts))
 
     def _path_of(self, box: Box) -> Path:

@@ -77,11 +77,11 @@ class Codec:
 
 
 class ShardEncoder:
-    """The chunks of one shard, each encoded once, in any order and by any thread; chunks that none puts are absent."""
+    """The chunks of one shard, each encoded once as `dtype`, in any order and by any thread; those not put are absent."""
 
-    def __init__(self, chunk: Sequence[int], codec: Codec, shard: Sequence[int]) -> None:
+    def __init__(self, chunk: Sequence[int], codec: Codec, shard: Sequence[int], dtype: np.dtype[Any]) -> None:
         self.grid = tuple(-(-n // c) for n, c in zip(shard, chunk, strict=True))
-        self._chunk, self._codec = tuple(chunk), codec
+        self._chunk, self._codec, self._dtype = tuple(chunk), codec, dtype.newbyteorder("<")
         self._pieces: dict[tuple[int, ...], tuple[bytes, bytes]] = {}
         self._constant: dict[bytes, tuple[bytes, bytes]] = {}  # a chunk of one value is encoded once
 
@@ -98,14 +98,20 @@ class ShardEncoder:
             self._pieces[at] = self._encoded(piece)
 
     def put_value(self, at: tuple[int, ...], value: Any) -> None:
-        """Let all cells of a chunk have one value, a numpy scalar."""
-        key = value.tobytes()
+        """Let all cells of a chunk have one value."""
+        cell = np.array(value, self._dtype)
+        key = cell.tobytes()
         if key not in self._constant:
-            self._constant[key] = self._encoded(np.full(self._chunk, value))
+            self._constant[key] = self._encoded(np.full(self._chunk, cell))
         self._pieces[at] = self._constant[key]
 
+    def absent(self, shape: Sequence[int]) -> list[tuple[int, ...]]:
+        """Places in the grid of the chunks that cover the first cells of the shard, of this shape, and that none has put."""
+        needed = np.ndindex(*(-(-n // c) for n, c in zip(shape, self._chunk, strict=True)))
+        return [at for at in needed if at not in self._pieces]
+
     def _encoded(self, piece: Array) -> tuple[bytes, bytes]:
-        stored = piece.astype(piece.dtype.newbyteorder("<"), copy=False)
+        stored = piece.astype(self._dtype, copy=False)
         data = self._codec.encode(np.ascontiguousarray(stored))
         return data, checksum(data).to_bytes(4, "little")
 
@@ -137,7 +143,7 @@ def encode_shard(
     `block` may be smaller than `shard` (by default the shape of `block`) where the array ends: chunks outside are absent,
     partial ones are padded. Chunks of a masked array that are masked throughout are absent.
     """
-    encoder = ShardEncoder(chunk, codec, tuple(shard) or block.shape)
+    encoder = ShardEncoder(chunk, codec, tuple(shard) or block.shape, block.dtype)
     hidden = np.ma.getmaskarray(block) if isinstance(block, np.ma.MaskedArray) else None
     values = np.ma.getdata(block)
 

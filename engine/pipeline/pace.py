@@ -110,7 +110,7 @@ class Pace:
             self._units, self._kept, self._within = (0.0, 1.0), 0.0, []
         if not is_training:
             self._units = (event.done, event.total)
-            self._kept = float(str(event.facts.get("kept", 0))) / event.total if event.total else 1.0
+            self._kept = float(str(event.facts.get("before", 0))) / event.total if event.total else 1.0
         within = event.done / event.total if is_training and event.total else 0.0
         within = float(event.facts.get("share", within)) if is_training else within
         if is_training:

@@ -126,8 +126,8 @@ class RunSettings(BaseModel):
             values.pop("label_grid", None)
         if not values.get("early_stop"):
             values.pop("early_stop", None)
-        if values.get("training_dtype") == "float32":
-            values.pop("training_dtype")
+        if values.get("trains_in") == "float32":
+            values.pop("trains_in")
         if not values.get("several_views"):
             values.pop("several_views", None)
         return values

@@ -69,9 +69,9 @@ class Step:
     """Its input: the image's own file; the image's pixels, from the store or else the file; or outputs of earlier steps."""
     progress: bool = False
     """Whether its unit is long and reports its progress."""
-    follows: bool = False
-    """Whether its unit of an image, one for each, needs of the step before it that image's units alone: it is done beside those
-    of other images."""
+    follows: Callable[[AnyJob], int] | None = None
+    """Given where its unit of an image, one for each, needs of the step before it that image's units alone: it is done beside
+    those of other images. Bytes of memory that the two need together."""
     ranks: Callable[[AnyJob], int] | None = None
     """Number of workers that execute a unit together, one rank each; None where it is always one."""
 

@@ -24,7 +24,7 @@ class Count:
         self._early = early
         self._job, self._step, self._stage = job, step, job.pipeline.stage_of(step.name)
         self._began = time.perf_counter()
-        self._done = self._kept = self._amount = self._total = self._slides = 0
+        self._done = self._kept = self._before = self._amount = self._total = self._slides = 0
         self.seconds = {"read": 0.0, "compute": 0.0, "write": 0.0}
         for slide, units in groupby(step.units(job), lambda unit: unit.slide):
             self._slides += job.slides[slide].images if slide else 0
@@ -32,6 +32,14 @@ class Count:
         self._ledger = lru_cache(maxsize=64)(
             lambda slide: Ledger(job.folder.out, step.name, job.ledger_key(step.name, slide))
         )
+
+    @classmethod
+    def of_receipts(cls, job: Job[RunSettings], step: Step, early: Collection[str]) -> Count:
+        """The count of the units that are done now."""
+        count = cls(job, step, early)
+        for unit in step.units(job):
+            count.receipt(unit)
+        return count
 
     @property
     def wall(self) -> float:
@@ -41,6 +49,7 @@ class Count:
         """The receipt of a unit that is done already, which is counted."""
         receipt = self._ledger(unit.slide).find(unit.name)
         if receipt is not None:
+            self._before += 1
             self._kept += unit.name not in self._early
             self._count(receipt.seconds)
         return receipt
@@ -53,6 +62,7 @@ class Count:
         facts: dict[str, object] = {"slides": self._slides, "amount": self._amount, "seconds": self.wall}
         facts["images"] = self._job.modality.plural
         facts["kept"] = self._kept  # done by an earlier attempt
+        facts["before"] = self._before  # done before the step began: by an earlier attempt, or beside the step before
         return Event("progress", self._step.title, self._stage, self._done, self._total, facts)
 
     def _count(self, seconds: Mapping[str, float]) -> None:

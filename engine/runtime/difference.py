@@ -80,6 +80,10 @@ def compared(
     )
     has_changed = bool(slide_changes) or is_changed(records, inspected.slides)
     changes = [*settings_diff(previous, settings, inspected.spacing, pipeline.modality.length), *slide_changes]
+    if stale and not changes:
+        changes = [
+            "settings and images are the same; the version of tile-engine that began the run did these steps otherwise"
+        ]
     if (stale or has_changed) and not redo:
         raise SettingsError(_refusal(pipeline, folder, changes, stale, previous), "E_OTHER_SETTINGS")
     order = list(pipeline.stages)
@@ -103,8 +107,12 @@ def compared(
 def settings_diff(
     previous: RunDocument, settings: RunSettings, spacing: float, length: Callable[[float], str]
 ) -> list[str]:
-    """The settings that are others now, and a spacing that follows from other images."""
-    values, previous_values = settings.model_dump(mode="json"), previous.settings
+    """The settings that are others now, and a spacing that follows from other images.
+
+    A setting that the run's version did not have counts as its default."""
+    values = settings.model_dump(mode="json")
+    defaults = type(settings).model_construct().model_dump(mode="json")
+    previous_values = {**defaults, **previous.settings}
     lines = [] if previous.tile_engine == VERSION else [f"tile-engine: {previous.tile_engine} -> {VERSION}"]
     lines += [
         f"{k}: {typed(k, previous_values.get(k))} -> {typed(k, v)}"

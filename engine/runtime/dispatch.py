@@ -27,24 +27,25 @@ from ..compute.resources import leave_resources
 from ..pipeline.unit import Unit
 from ..workers.pool import WorkerPool
 from ..workers.window import Died
-from .beside import Beside
+from .beside import Beside, Leader, called, died_beside, record_beside
 from .isolate import in_isolation
 from .perform import Summary, perform
 from .unit_thread import OverdueError, UnitThread
 
 log = logging.getLogger("tile_engine")
+ALONE = Leader()
 TRIES = 2
 """Crashes of the run's own process at one unit, after which the unit runs isolated in a child process."""
 
 
 def answers(
-    out: Path, units: Iterable[Unit], pool: WorkerPool, limit: float, *, step: str = ""
+    out: Path, units: Iterable[Unit], pool: WorkerPool, limit: float, leader: Leader = ALONE
 ) -> Generator[Summary, None, None]:
-    """The summary of each unit, in any order. `limit`: seconds that a unit of a slide may take on a worker. Units of any other
-    step than `step`, where one is named, are done beside the others."""
+    """The summary of each unit, in any order. `limit`: seconds that a unit of a slide may take on a worker. Without workers,
+    units of any other step than that of the `leader`, where it names one, are done beside the others."""
     if pool.client is None:
-        with UnitThread() as thread, Beside(partial(_attempted, out, limit)) as beside:
-            for summary in pool.map(partial(_here, out, limit, thread), beside.others(step, units)):
+        with UnitThread() as thread, Beside(partial(_beside, out, limit), leader, died_beside(out)) as beside:
+            for summary in pool.map(partial(_here, out, limit, thread), beside.others(units)):
                 yield summary
                 yield from beside.look()
             yield from beside.rest()
@@ -90,44 +91,49 @@ def _give_up(name: str, limit: float) -> None:
 
 def _here(out: Path, limit: float, thread: UnitThread, unit: Unit) -> Summary:
     """Execute a unit in the run's own process."""
-    if not unit.slide:
-        with _attempt(out, unit, "attempt.json"):
+    with _attempt(out, unit) as deaths:
+        if not unit.slide:
             return perform(out, unit)
-    attempt = _attempted(out, limit, thread, unit, "attempt.json")
-    next(attempt)
-    summary = next(attempt)
-    assert summary is not None
-    return summary
+        if deaths >= TRIES:
+            return _isolated(out, limit, unit, f"the process died {deaths} times while this unit was in progress")
+        thread.begin(partial(perform, out, unit))
+        return _result(out, limit, thread, unit, time.monotonic() + limit)
 
 
-def _attempted(
-    out: Path, limit: float, thread: UnitThread, unit: Unit, record: str = "attempt-beside.json"
-) -> Generator[Summary | None, None, None]:
-    """Begin a unit of a slide in a thread of the run's own process, and yield; then wait for it, and yield its summary.
-
-    A unit at which that process died twice, or that exceeds its time limit, runs in a child process."""
-    with _attempt(out, unit, record) as deaths:
-        if deaths < TRIES:
-            thread.begin(partial(perform, out, unit))
+def _beside(out: Path, limit: float, thread: UnitThread, unit: Unit) -> Generator[Any, None, None]:
+    """Begin a unit of a slide in a thread of the run's own process, and yield the time at which it must have ended; then wait
+    for it, and yield its summary."""
+    died = died_beside(out)
+    record_beside(out, [*died, called(unit)])
+    try:
+        thread.begin(partial(perform, out, unit))
         ends = time.monotonic() + limit
-        yield None
-        why, summary = f"the process died {deaths} times at", None
-        if deaths < TRIES:
-            try:
-                summary = thread.result(max(0.0, ends - time.monotonic()))
-            except OverdueError:
-                why = f"more than {limit:g} s went by at"
-                leave_resources()
-        if summary is None:
-            log.warning("%s %s of step %s: the unit now runs in a process of its own", why, unit.name, unit.step)
-            summary = in_isolation(out, limit, unit)
+        yield ends
+        summary = _result(out, limit, thread, unit, ends)
+    finally:
+        record_beside(out, died)
     yield summary
 
 
+def _result(out: Path, limit: float, thread: UnitThread, unit: Unit, ends: float) -> Summary:
+    """The summary of the unit that was begun; one that has not ended by then runs in a child process."""
+    try:
+        summary: Summary = thread.result(max(0.0, ends - time.monotonic()))
+        return summary
+    except OverdueError:
+        leave_resources()
+    return _isolated(out, limit, unit, f"more than {limit:g} s went by")
+
+
+def _isolated(out: Path, limit: float, unit: Unit, why: str) -> Summary:
+    log.warning("%s of step %s: %s; it now runs in a process of its own", unit.name, unit.step, why)
+    return in_isolation(out, limit, unit)
+
+
 @contextmanager
-def _attempt(out: Path, unit: Unit, record: str) -> Iterator[int]:
+def _attempt(out: Path, unit: Unit) -> Iterator[int]:
     """Record on disk that a unit is being attempted; yields how often the process died at it before."""
-    path, name = out / "receipts" / record, f"{unit.step}/{unit.name}"
+    path, name = out / "receipts" / "attempt.json", called(unit)
     try:
         last: Any = read_json(path)
     except (FileNotFoundError, CorruptError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,7 +24,7 @@ from ..pipeline.settings import RunSettings
 from ..pipeline.step import Step
 from ..pipeline.unit import Unit
 from ..workers.pool import WorkerPool
-from .beside import Followers
+from .beside import Followers, Leader, follower_of, forget_died
 from .count import Count
 from .dispatch import answers
 from .load import load
@@ -80,13 +80,21 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     if context.recorder:
         context.recorder.write()
     count = Count(job, step, context.early.pop(step.name, set()))
-    follower = job.pipeline.follower(step)
+    follower = follower_of(job, step) if context.pool.client is None else job.pipeline.follower(step)
     followers = Followers(job, step, follower)
     early = context.early.setdefault(follower.name, set()) if follower else set()
     _mark(job, step.name, "running", count.seconds, wall=0.0)
     rejected_ids = set[str]()
     of_films = {r.image for r in read_rejected(job.folder).values() if r.image and r.step == step.name}
     initial_job = job
+    is_told = False
+
+    def tell_of_follower() -> None:
+        nonlocal is_told
+        if follower:
+            is_told = True
+            context.report(count.event())
+            context.report(Count.of_receipts(job, follower, early).event())
 
     def remaining_units() -> Iterator[Unit]:
         for unit in step.units(initial_job):
@@ -107,8 +115,8 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     units = followers.among(remaining_units())
     context.report(count.event())
     with (
-        watched(job, step, title=step.title, report=context.report),
-        closing(answers_of(job, step, units, context)) as summaries,
+        watched(job, step, title=step.title, report=context.report) as noticed,
+        closing(answers_of(job, step, units, context, tell_of_follower)) as summaries,
     ):
         for summary in summaries:
             if summary.crashing:
@@ -124,6 +132,9 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
             names, own = _named(job, slide), {"slide": slide} if slide else {}
             for kind, texts in (("note", summary.notes), ("warning", summary.notices)):
                 for text in texts:
+                    if not slide and text in noticed:  # it was told while the unit was in progress
+                        continue
+                    noticed.update(() if slide else (text,))
                     facts = about(text, names, summary.unit.step, **own) if kind == "warning" else own
                     context.report(Event(kind, ": ".join((*names, text)), facts=facts))
             if summary.unit.step != step.name:
@@ -133,18 +144,29 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
             count.add(summary)
             context.report(count.event())
     context.stop.check()
-    context.report(count.event())
+    if not is_told:
+        context.report(count.event())
+    if step.follows:
+        forget_died(job.folder.out, step.name)
     _mark(job, step.name, "complete", count.seconds, wall=count.wall)
     return load(job.folder.out)
 
 
 def answers_of(
-    job: Job[RunSettings], step: Step, units: Iterable[Unit], context: RunContext
+    job: Job[RunSettings],
+    step: Step,
+    units: Iterable[Unit],
+    context: RunContext,
+    wait: Callable[[], None] = lambda: None,
 ) -> Generator[Summary, None, None]:
-    """The summary of each unit, executed by any free worker, or by a gang of workers if the step has ranks."""
+    """The summary of each unit, executed by any free worker, or by a gang of workers if the step has ranks.
+
+    `wait`: called where all units of the step are done, and one of the step that follows is not."""
     ranks = step.ranks(job) if step.ranks else 1
     if ranks == 1:
-        return answers(job.folder.out, units, context.pool, context.limit, step=step.name)
+        return answers(
+            job.folder.out, units, context.pool, context.limit, Leader(step.name, lambda: context.stop.requested, wait)
+        )
     from ..workers.gang import train_gang
 
     device = "cuda" if job.settings.device == "cuda" else "cpu"
@@ -153,15 +175,14 @@ def answers_of(
 
 
 @contextmanager
-def watched(job: Job[RunSettings], step: Step, *, title: str, report: Report) -> Iterator[None]:
-    """While a step of one long unit runs, poll its progress file and report the progress."""
+def watched(job: Job[RunSettings], step: Step, *, title: str, report: Report) -> Iterator[set[str]]:
+    """While a step of one long unit runs, poll its progress file and report the progress; gives the notices that were told."""
+    noticed = set[str]()
     if not step.progress:
-        yield
+        yield noticed
         return
     progress_file, stop = ProgressFile(job.folder.out), threading.Event()
     progress_file.path.unlink(missing_ok=True)
-
-    noticed = set[str]()
 
     def watch() -> None:
         more_to_come = True
@@ -183,7 +204,7 @@ def watched(job: Job[RunSettings], step: Step, *, title: str, report: Report) ->
     watcher = threading.Thread(target=watch, name="progress", daemon=True)
     watcher.start()
     try:
-        yield
+        yield noticed
     finally:
         stop.set()
         watcher.join()

@@ -11,9 +11,8 @@ import queue
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
 INTERRUPT_SECONDS = 2.0
 """Seconds that a unit has to end after an interrupt, before it is left behind."""
 LEFT_BEHIND = "unit left behind"
@@ -29,18 +28,12 @@ class _InterruptedError(KeyboardInterrupt):
 
 
 class UnitThread:
-    """`do` runs one function after another in one thread; a `with` statement ends the thread."""
+    """Runs one function after another in one thread; a `with` statement ends the thread."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
         self._works: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
-
-    def do(self, work: Callable[[], T], limit: float) -> T:
-        """The result of `work`, or its error. Raises OverdueError after `limit` seconds; an interrupt also ends `work`."""
-        self.begin(work)
-        result: T = self.result(limit)
-        return result
 
     def begin(self, work: Callable[[], Any]) -> None:
         """Begin `work`, whose `result` must be taken before the next one begins."""
@@ -57,7 +50,8 @@ class UnitThread:
         return not self._answers.empty()
 
     def result(self, limit: float) -> Any:
-        """What the work that was begun returned, or its error. Waits up to `limit` seconds, as `do` does."""
+        """What the work that was begun returned, or its error. Raises OverdueError after `limit` seconds; an interrupt also
+        ends the work."""
         try:
             value, error = self._answers.get(timeout=limit)
         except queue.Empty:
@@ -71,10 +65,11 @@ class UnitThread:
         return value
 
     def interrupt(self) -> None:
-        """End the work that was begun; leave it behind where it does not end."""
+        """End the work that was begun, and the thread; leave it behind where it does not end."""
         thread = self._thread
         if thread is None or thread.ident is None:
             return
+        self._works.put(None)  # one whose work has ended waits for the next, where no exception reaches it
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_InterruptedError))
         try:
             thread.join(INTERRUPT_SECONDS)

@@ -111,14 +111,6 @@ def drawn_together(works: Sequence[Callable[[], T]]) -> list[T]:
         return [work.result() for work in [pool.submit(copy_context().run, work) for work in works]]
 
 
-def load_functions() -> None:
-    """Import what draws figures, before it is needed."""
-    from matplotlib.backends import backend_agg
-    from matplotlib.figure import Figure
-
-    _ = backend_agg, Figure
-
-
 def new_figure(width: float, height: float) -> Figure:
     """An empty white figure of that many inches, rounded to whole dots; no pyplot, so no global state."""
     from matplotlib.figure import Figure

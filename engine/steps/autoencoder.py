@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 NO_BF16 = (
-    "the processor that trains has no instructions for bf16 and imitates them, which is slower than float32: leave out "
+    "the processor or GPU that trains has no instructions for bf16 and imitates them, which is slower than float32: leave out "
     "--training-dtype bf16 (the training begins anew then)"
 )
 
@@ -56,6 +56,7 @@ def train_autoencoder(job: Job[TileSettings], unit: Unit, replica: Replica) -> O
         if len(fits) > 1:
             network = NestedAutoencoder([one.network for one in fits])
             network.standardise([_embeddings(one.network, patches) for one in fits])
+    outcome.notices += notices_of_bf16(job.settings)
     history = [row for one in fits for row in one.rows(named=len(fits) > 1)]
     with outcome.clock("write"):
         outcome.files += save_model(job, unit.step, network, partial(ModelRecord, history=history))
@@ -112,20 +113,26 @@ def _fit(job: Job[TileSettings], unit: Unit, replica: Replica, patches: Array, p
         views=views_of(job),
         replica=replica,
         early_stop=job.settings.early_stop,
-        bf16=job.settings.training_dtype == "bf16",
+        bf16=job.settings.trains_in == "bf16",
     )
     slot = checkpoint_slot(job, unit.step, "" if side == job.settings.side else f"{unit.step}-{side}")
     sides = job.settings.sides
     progress = ProgressFile(job.folder.out, part=sides.index(side), parts=len(sides))
-    warn_of_bf16(job.settings, progress)
+    for notice in notices_of_bf16(job.settings):
+        progress.warn(notice)
     history = fit(phase, slot, threads=job.settings.threads, progress_file=progress, replica=replica)
     return AutoencoderFit(network, history, slot)
 
 
-def warn_of_bf16(settings: TileSettings, progress: ProgressFile) -> None:
-    """Warn where the processor of this worker can only imitate the arithmetic of the training."""
-    if settings.trains_in == "bf16" and settings.device != "cuda" and bf16_instructions() == ():
-        progress.warn(NO_BF16)
+def notices_of_bf16(settings: TileSettings) -> list[str]:
+    """What to say where the processor or GPU of this worker can only imitate the arithmetic of the training."""
+    if settings.trains_in != "bf16":
+        return []
+    if settings.device != "cuda":
+        return [NO_BF16] if bf16_instructions() == () else []
+    from ..compute.gpu_stream import gpu_readiness
+
+    return [] if gpu_readiness()[1] else [NO_BF16]
 
 
 def _embeddings(network: Autoencoder, patches: Array) -> Tensor:
@@ -143,7 +150,7 @@ def autoencoder_step() -> Step:
         "train autoencoder",
         train_autoencoder,
         once,
-        settings=("encoder_file", "effort", "early_stop", "training_dtype", "jitter", "threads", "gang", "device"),
+        settings=("encoder_file", "effort", "early_stop", "trains_in", "jitter", "threads", "gang", "device"),
         files=("encoder_file",),
         outputs=(model(r"autoencoder(-\d+)?"),),
         progress=True,

@@ -22,7 +22,7 @@ from ..pipeline.modality import SLIDE_CHUNK
 from ..steps.settings import PatchSettings, SampledSettings
 from ..workers.child import GoneError, Say, all_of, each
 from .apply import cells_along
-from .convert.geometry import image_spec
+from .convert.geometry import convert_bytes, image_spec
 from .sample.draw import PER_AREA
 from .sample.patches import patch_of, patches_spec, shards_per_unit
 
@@ -103,7 +103,7 @@ def estimate(job: Job[PatchSettings]) -> Estimate:
     units |= {"sample": sampling or 1, "train": 4, "map": len(job.slides) + 2}
     units = {stage: units[stage] for stage in job.pipeline.stages}
     block = (cells_along(job) * step + job.settings.side) ** len(patch_of(job))
-    memory = 400_000_000 + bytes_each * channels * max(samples * patch, block)
+    memory = 400_000_000 + max(bytes_each * channels * max(samples * patch, block), convert_bytes(job))
     return Estimate(
         slides=len(job.slides),
         pixels=pixels,

@@ -200,11 +200,11 @@ class TileSettings(SampledSettings):
 
     @property
     def named(self) -> dict[str, Any]:
-        return {**super().named, "encoder_file": self.encoder_file}
+        return {**super().named, "encoder_file": self.encoder_file, "trains_in": self.trains_in}
 
     @property
     def trains_in(self) -> str:
-        return self.training_dtype
+        return "float32" if self.encoder_file else self.training_dtype
 
 
 class VolumeSettings(LabelSettings):

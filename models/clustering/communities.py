@@ -35,14 +35,6 @@ def leiden_available() -> bool:
     return find_spec("igraph") is not None
 
 
-def load_functions() -> None:
-    """Import igraph, which takes half a second, before it is needed; nothing where it is not installed."""
-    if leiden_available():
-        import igraph
-
-        _ = igraph
-
-
 def check_leiden() -> None:
     """Raises MachineError where igraph is not installed."""
     if not leiden_available():

@@ -17,5 +17,6 @@ def one_thread() -> AbstractContextManager[object]:
 
 @lru_cache(maxsize=1)
 def _pools(modules: int) -> ThreadpoolController:
-    """The libraries of this process; sought anew where more modules were imported, as that takes 15 ms."""
+    """The libraries of this process; sought anew where more modules were imported, as that takes some
+    milliseconds; how many extensions were imported takes as long to count."""
     return ThreadpoolController()

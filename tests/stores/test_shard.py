@@ -91,9 +91,26 @@ def test_a_write_that_is_not_one_whole_shard_is_refused(tmp_path):
 def test_chunks_put_in_any_order_make_the_shard_of_the_whole_block() -> None:
     block = np.random.default_rng(1).integers(0, 9, (2, 7, 10)).astype("uint16")
     block[:, 4:, :4] = 5  # clipped, and of one value
-    encoder = ShardEncoder((2, 4, 4), Codec("lz4"), (2, 8, 12))
+    encoder = ShardEncoder((2, 4, 4), Codec("lz4"), (2, 8, 12), block.dtype)
     encoder.put_value((0, 1, 0), block[0, 4, 0])
     for y, x in ((1, 2), (0, 1), (0, 0), (1, 1), (0, 2)):
         encoder.put((0, y, x), block[:, 4 * y : 4 * y + 4, 4 * x : 4 * x + 4])
     whole = encode_shard(block, (2, 4, 4), Codec("lz4"), shard=(2, 8, 12))
     assert b"".join(encoder.parts()) == b"".join(whole)
+
+
+def test_an_encoder_writes_the_dtype_of_its_array_and_no_shard_that_lacks_a_chunk(tmp_path):
+    spec = ArraySpec((1, 8, 10), "uint8", (1, 8, 12), (1, 4, 4), ("c", "y", "x"))
+    array, box = StoredArray.create(tmp_path, spec), Box((0, 0, 0), (1, 8, 10))
+    encoder, values = array.encoder(), np.arange(80, dtype=np.int64).reshape(1, 8, 10)
+    values[:, :4, :4] = 3  # of one value
+    places = [(0, y, x) for y in range(2) for x in range(3)]
+    for _, y, x in places[:-1]:
+        encoder.put((0, y, x), values[:, 4 * y : 4 * y + 4, 4 * x : 4 * x + 4])
+    with pytest.raises(ValueError, match=r"1 chunks of .* were not put, the first at .0, 1, 2."):
+        array.write_encoded(box, encoder)
+    assert not array.shard_path((0, 0, 0)).exists()
+    encoder.put_value((0, 1, 2), np.int64(7))
+    array.write_encoded(box, encoder)
+    values[:, 4:, 8:] = 7
+    np.testing.assert_array_equal(array.read_all(), values)

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from importlib import import_module
 from threading import Thread
 
 from ...pipeline.job import Job
 from .settings import ClusterSettings
 
+MODULES = (
+    "igraph",
+    "....models.evaluation.projection",
+    "anndata",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+)
+"""In the order of the steps that need them."""
+UMAP_MODULE = "....models.evaluation.projection"
+"""Which of them the UMAP alone needs."""
 
-def import_ahead(job: Job[ClusterSettings]) -> Thread:
-    """Begin to import them in a thread, in the order of the steps that need them; returns the thread.
 
-    The process ends after the thread, not in the middle of an import: it is no daemon.
-    """
-    thread = Thread(target=_import, args=(job.settings.umap,), name="import-ahead")
-    thread.start()
-    return thread
+def import_ahead(job: Job[ClusterSettings]) -> None:
+    """Begin to import them in a thread. The process ends after the thread, not in the middle of an import: it is no daemon."""
+    names = [name for name in MODULES if job.settings.umap or name != UMAP_MODULE]
+    Thread(target=_import, args=(names,), name="import-ahead").start()
 
 
-def _import(umap: bool) -> None:
-    from ....models.clustering import communities
-    from ...show import figure
-
-    communities.load_functions()
-    if umap:
-        from ....models.evaluation import projection
-
-        _ = projection
-    import anndata
-
-    _ = anndata
-    figure.load_functions()
+def _import(names: list[str]) -> None:
+    for name in names:
+        with suppress(Exception):  # the step that needs the module fails with the same error, and says so
+            import_module(name, __package__)

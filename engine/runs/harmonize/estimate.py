@@ -12,6 +12,7 @@ import numpy as np
 from ....models.networks.generators import PLANES, generator_of
 from ....stores.files import bytes_below
 from ...pipeline.job import Job
+from ...steps.convert.geometry import convert_bytes
 from .apply import TILES, halo_on
 from .gan import BATCHES
 from .pieces import IN_MEMORY
@@ -78,7 +79,8 @@ def forecast(job: Job[HarmonizeSettings]) -> Forecast:
         cells=sum(math.prod(job.slides[image].shape) for image in sites.harmonized),
         disk=round(1.4 * (stored + versions)),
         present=bytes_below(folder),
-        memory=WORKING + max(min(IN_MEMORY, trained) + training_bytes(job), tile_bytes(job, sites.harmonized)),
+        memory=WORKING
+        + max(min(IN_MEMORY, trained) + training_bytes(job), tile_bytes(job, sites.harmonized), convert_bytes(job)),
         units=job.unit_counts,
     )
 

@@ -9,7 +9,7 @@ from ...pipeline.step import Step, per_image
 
 def steps(modality: Modality) -> tuple[Step, ...]:
     """The steps of the stage `convert`, for every run on images of this modality."""
-    from .geometry import OVERVIEW, PIXELS, PYRAMID
+    from .geometry import OVERVIEW, PIXELS, PYRAMID, convert_bytes
     from .overview import overview_units, write_overview
     from .pixels import pixel_units, write_pixels
     from .pyramid import write_pyramid
@@ -24,7 +24,7 @@ def steps(modality: Modality) -> tuple[Step, ...]:
         per_image,
         settings=("max_bad_tiles", "label_grid") if modality.planar else ("label_grid",),
         outputs=(levels(), label("tissue"), GROUPS),
-        follows=True,
+        follows=convert_bytes,
     )
     if not modality.planar:
         return pixels, pyramid

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ....stores.frame import Frame
 from ....stores.image import ImageSpec, halving, pyramid
 from ....stores.shard import Codec
@@ -16,6 +18,9 @@ TISSUE_SPACING = 8.0
 """Approximate micrometres per cell of the tissue mask."""
 MASK_CELLS = 1 << 22
 """Cells of a volume's mask, at most. A head scanned at 1 mm gets a mask at 2 mm."""
+
+MASK_BYTES = {2: 100, 3: 24}
+"""Axes -> bytes of memory for a cell of the mask while it is found, as measured, of slides in colour and of volumes."""
 
 
 def reference_of(frame: Frame) -> tuple[float, ...]:
@@ -48,3 +53,13 @@ def image_spec(job: Job[RunSettings], slide: str) -> ImageSpec:
         fill=record.background,
         codec=Codec(job.settings.codec),
     )
+
+
+def convert_bytes(job: Job[RunSettings]) -> int:
+    """Approximate bytes of memory for the pixels of a block, and for the tissue mask of another image, found meanwhile."""
+    blocks, masks = [0], [0]
+    for record in job.slides.values():
+        cell = record.channels * np.dtype(record.dtype).itemsize
+        blocks.append(cell * math.prod(map(min, record.shape, job.modality.cut.block)))
+        masks.append(record.frame.coarsen(coarse(record.frame)).box.size * (cell + MASK_BYTES[len(record.shape)]))
+    return max(blocks) + max(masks)

@@ -20,7 +20,12 @@ from tile_engine.errors import SettingsError
 
 COMMANDS = [command(name) for name in RUNS]
 VARIANTS = [pytest.param(c, v, id=f"{c.name}-{v.name}") for c in COMMANDS for v in c.variants]
-READ_AS = {"step": "stride", "stored_pixels": "pixels", "unreadable_limit": "max_bad_tiles"}
+READ_AS = {
+    "step": "stride",
+    "stored_pixels": "pixels",
+    "unreadable_limit": "max_bad_tiles",
+    "trains_in": "training_dtype",
+}
 """Property that a step reads -> the setting behind it."""
 REQUIRED = {"trained": "/run/models/clusterer.json"}
 """Setting without a default, which decides the variant at the beginning of a run -> a value as run.json has it."""

@@ -58,10 +58,10 @@ def test_folds_are_units_and_their_steps_count_within_them() -> None:
 def test_what_was_done_before_does_not_count_as_fast() -> None:
     told = Told(EXPECTED)
     told.after(0, "convert", 0, 4)
-    told.after(0, "convert", 4, 4, kept=4)
+    told.after(0, "convert", 4, 4, before=4)
     told.after(0, "train", 0, 1000)  # as the loop tells it: receipts are counted with the first unit that is done
     slower = 10 / (EXPECTED["train"] / 1000)
-    left = told.after(10, "train", 901, 1000, kept=900)
+    left = told.after(10, "train", 901, 1000, before=900)
     assert left == pytest.approx(99 * 10 + slower * EXPECTED["apply"] + EXPECTED["report"], rel=0.01)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +11,13 @@ from typing import Any
 import pytest
 
 from tile_engine.engine.pipeline.progress import Event, ProgressFile
+from tile_engine.engine.pipeline.unit import Unit
+from tile_engine.engine.runtime import dispatch, loop
+from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.loop import watched
+from tile_engine.engine.runtime.perform import Summary
+from tile_engine.engine.runtime.signals import Stop
+from tile_engine.engine.workers.pool import WorkerPool
 
 
 def test_a_notice_is_reported_once_as_a_warning(tmp_path: Path) -> None:
@@ -25,6 +33,24 @@ def test_a_notice_is_reported_once_as_a_warning(tmp_path: Path) -> None:
         file.tell("autoencoder", 1, 2, {"loss": 1.0})
     assert [(event.kind, event.text) for event in told if event.kind == "warning"] == [("warning", "begins anew")]
     assert not file.path.exists()
+
+
+def test_a_notice_that_the_receipt_keeps_too_is_told_once(
+    finished: Callable[[str, str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told while the unit is in progress, or with its summary, whichever is first."""
+    job = load(finished("cluster", "slides").copy(tmp_path / "out"))
+    step = job.pipeline.steps["autoencoder"]
+
+    def perform(out: Path, unit: Unit) -> Summary:
+        ProgressFile(out).warn("trains slowly")
+        return Summary(unit, notices=("trains slowly",))
+
+    monkeypatch.setattr(dispatch, "perform", perform)
+    shutil.rmtree(job.folder.out / "receipts" / step.name)
+    told: list[Event] = []
+    loop._do(job, step, loop.RunContext(WorkerPool(map, 1, ""), told.append, Stop(), 60))
+    assert [event.text for event in told if event.kind == "warning"] == ["trains slowly"]
 
 
 def test_trainings_of_one_unit_count_as_one(tmp_path: Path) -> None:

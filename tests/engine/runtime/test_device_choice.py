@@ -129,9 +129,9 @@ def test_what_goes_without_saying_decides_nothing_new() -> None:
         "dtype": "bf16",
         "device": "cuda",
     }
-    training = ("early_stop", "training_dtype")
+    training = ("early_stop", "trains_in")
     assert ClusterSettings().deciding(training) == {}
-    assert ClusterSettings(training_dtype="bf16").deciding(training) == {"training_dtype": "bf16"}
+    assert ClusterSettings(training_dtype="bf16").deciding(training) == {"trains_in": "bf16"}
 
 
 def test_the_command_line_refuses_a_device_that_is_not_there(mini: Any, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,11 @@ with stoppable(Stop(grace=0.2)):
 """
 
 
+def result_of(thread: UnitThread, work: Callable[[], Any], limit: float) -> Any:
+    thread.begin(work)
+    return thread.result(limit)
+
+
 def ended(work: str) -> tuple[int, float]:
     """Exit status after SIGTERM of a process that is blocked in C code, and the seconds that it took."""
     with subprocess.Popen([sys.executable, "-c", BLOCKED + work], stdout=subprocess.PIPE, text=True) as process:
@@ -59,7 +65,7 @@ def test_sigterm_is_obeyed_while_a_unit_is_blocked_in_foreign_code() -> None:
     work = """
     try:
         with UnitThread() as thread:
-            thread.do(blocked, 60)
+            thread.begin(blocked); thread.result(60)
     except KeyboardInterrupt:
         os._exit(7 if any_left_behind() else 8)
 """
@@ -68,20 +74,20 @@ def test_sigterm_is_obeyed_while_a_unit_is_blocked_in_foreign_code() -> None:
 
 def test_results_and_errors_come_back_from_one_thread() -> None:
     with UnitThread() as thread:
-        seen = [thread.do(threading.get_ident, 60) for _ in range(3)]
+        seen = [result_of(thread, threading.get_ident, 60) for _ in range(3)]
         assert len({*seen}) == 1 and seen[0] != threading.get_ident()
         with pytest.raises(ZeroDivisionError):
-            thread.do(lambda: 1 / 0, 60)
-        assert thread.do(lambda: "still there", 60) == "still there"
+            result_of(thread, lambda: 1 / 0, 60)
+        assert result_of(thread, lambda: "still there", 60) == "still there"
 
 
 def test_a_unit_over_its_limit_is_left_behind_and_the_next_one_is_done() -> None:
     release = threading.Event()
     with UnitThread() as thread:
         with pytest.raises(OverdueError):
-            thread.do(release.wait, 0.05)
+            result_of(thread, release.wait, 0.05)
         assert any_left_behind()
-        assert thread.do(lambda: "next", 60) == "next"
+        assert result_of(thread, lambda: "next", 60) == "next"
     release.set()
     limit = time.monotonic() + 20
     while any_left_behind():
@@ -102,8 +108,18 @@ def test_an_interrupt_reaches_the_unit(monkeypatch: pytest.MonkeyPatch) -> None:
 
     threading.Timer(0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt), UnitThread() as thread:
-        thread.do(unit, 60)
+        result_of(thread, unit, 60)
     assert stopped.is_set() and not any_left_behind()
+
+
+def test_an_interrupt_ends_a_thread_whose_unit_has_ended_already() -> None:
+    """It waits for the next unit in foreign code, where no exception reaches it."""
+    with UnitThread() as thread:
+        thread.begin(threading.get_ident)
+        ident = thread.result(60)
+        thread.interrupt()
+        assert not any_left_behind() and ident not in {one.ident for one in threading.enumerate()}
+        assert result_of(thread, lambda: "next", 60) == "next"
 
 
 def test_without_workers_a_unit_over_its_limit_runs_in_a_process_of_its_own(

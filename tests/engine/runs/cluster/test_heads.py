@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from tile_engine.engine.runs.cluster.ahead import import_ahead
+from tile_engine.engine.runs.cluster import ahead
 from tile_engine.engine.runs.cluster.heads import CODES_BATCH
 from tile_engine.engine.runs.cluster.number import embeddings_of
 from tile_engine.engine.runs.cluster.settings import LEARNED, ClusterSettings
@@ -54,8 +56,22 @@ def test_the_quality_of_a_clustering_is_that_of_the_embeddings_of_its_patches() 
     assert astuple(found) == pytest.approx(astuple(quality_of(clusterer, patches, most=100)), rel=1e-5)
 
 
-def test_what_later_steps_need_is_imported_meanwhile(finished: Callable[[str, str], Any]) -> None:
-    thread = import_ahead(load(finished("cluster", "slides").out))
-    thread.join(60)
-    assert not thread.is_alive() and not thread.daemon
+def test_what_later_steps_need_is_imported_meanwhile(
+    finished: Callable[[str, str], Any], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ahead, "MODULES", ("no_such_module", "....models.evaluation.projection", "colorsys"))
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    ahead.import_ahead(load(finished("cluster", "slides").out))
+    for thread in threading.enumerate():
+        if thread.name == "import-ahead":
+            assert not thread.daemon
+            thread.join(60)
+    assert "colorsys" in sys.modules, "what cannot be imported is left to its step, which says so"
+    assert not capfd.readouterr().err
+
+
+def test_all_modules_that_are_imported_ahead_are_modules() -> None:
+    for name in set(ahead.MODULES) - {"igraph"}:  # it may not be installed
+        assert importlib.util.find_spec(name, ahead.__package__) is not None
+    assert ahead.UMAP_MODULE in ahead.MODULES
     assert {"umap", "anndata", "matplotlib.figure"} <= sys.modules.keys()

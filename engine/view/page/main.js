@@ -46,14 +46,19 @@
     byId("image-choice").hidden = !several;
     byId("two").hidden = run.images.length < 2 && run.axes.length !== 2;
     byId("pane-0").hidden = byId("side").hidden = !several; // films, and a run that cannot be shown
-    const unfinished = run.status === "done" || run.saving || run.error ? "" : "This run is not finished: what it has so far is shown. ";
+    TE.say("");
+    sayOfRun();
     TE.emit("run");
     await setPanes("one");
     if (several) await TE.show(0, 0);
     if (several && TE.isWhole()) await setPanes("plane"); // it is the answer
     else if (state.documents[0]?.pictures.some((one) => one.name.includes("/"))) await setPanes("two"); // before and after
-    TE.say([run.error, unfinished, state.documents[0]?.missing].filter(Boolean).join(" "));
   };
+  const sayOfRun = () => {
+    const run = TE.run();
+    TE.sayOfRun(run.error || (run.status === "done" || run.saving ? "" : "This run is not finished: what it has so far is shown."));
+  };
+  TE.on("saved", sayOfRun);
 
   TE.on("run saved", () => {
     const run = TE.run();

@@ -85,6 +85,7 @@
     };
   };
 
+  const shownPanes = () => (state.panes === "two" ? [0, 1] : [0]);
   TE.load = async (pane) => {
     const wanted = TE.path(pane);
     const found = await TE.api.get(wanted);
@@ -98,7 +99,7 @@
       const stains = /register/.test(TE.run().command) && found.pictures.length > 1;
       if (state.overlay ? !names.includes(state.overlay) : !state.overlayChosen) state.overlay = values?.name || (stains ? PICTURE + found.pictures[1].name : "");
     }
-    TE.say(found.missing);
+    TE.say([...new Set(shownPanes().map((one) => state.documents[one]?.missing))].filter(Boolean).join(" "));
     TE.emit("image", pane);
   };
   // Whether the image could be shown; else the one before stays.

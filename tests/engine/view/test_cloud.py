@@ -18,7 +18,7 @@ import tile_engine
 from tile_engine.engine.runs.cluster.subjects.tree import group_of_subjects, groups_document
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.search.search import search
-from tile_engine.engine.view.cloud import components
+from tile_engine.engine.view.places import components
 from tile_engine.engine.view.viewed import orientation
 from tile_engine.stores.volumes.reader import open_volume
 

@@ -20,6 +20,7 @@ from tile_engine.engine.api import viewing
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.show.palette import FIXED_COLOURS
 from tile_engine.engine.view import data, deep, plane, size
+from tile_engine.engine.view.cloud import cloud_of
 from tile_engine.engine.view.held import Held
 from tile_engine.engine.view.overview import image_document, overview
 from tile_engine.engine.view.routes import PAGE, page_file, page_files
@@ -190,6 +191,7 @@ def test_the_static_page_of_volumes_has_their_voxels_and_the_plane(
     out, events = finished("cluster", "subjects").out, []
     monkeypatch.setattr(data, "MAX_VOXELS", 10_000)
     page, viewer = viewing.write_static(out, tmp_path / "page", events.append), open_viewer(out)
+    job = load(out)
     size_note, columns = [event for event in events if event.kind == "note"]
     assert size_note.text.endswith(f"will be written to {tmp_path / 'page'}")
     assert columns.facts["columns"] == ["label", "age", "site"]
@@ -204,7 +206,9 @@ def test_the_static_page_of_volumes_has_their_voxels_and_the_plane(
     points = json.loads(
         re.search(r'TE\.cells\("0-plane", (.*)\);', (page.parent / "data" / "0-plane.js").read_text())[1]
     )
-    assert zlib.decompress(base64.b64decode(points["plane"])) == plane.encoded(viewer, 0)
+    assert zlib.decompress(base64.b64decode(points["plane"])) == plane.encoded(
+        cloud_of(job, plane.check_table(viewer, 0), ()), job.modality.axes
+    )
     assert (page.parent / "thumbs" / "0-5.jpg").is_file() and (page.parent / "means-0.png").is_file()
     assert not any(f'"{subject}"' in text for subject in ("s0", "s5") for text in (str(answers), str(points)))
 

@@ -52,7 +52,7 @@
     await setPanes("one");
     if (several) await TE.show(0, 0);
     if (several && TE.isWhole()) await setPanes("plane"); // it is the answer
-    else if (state.documents[0]?.pictures.some((one) => one.name.includes("/"))) await setPanes("two"); // before and after
+    else if (state.documents[0]?.pictures.some((one) => one.version)) await setPanes("two"); // before and after
   };
   const sayOfRun = () => {
     const run = TE.run();

@@ -30,7 +30,7 @@ from ..runtime.run_file import images_named
 from ..show.encoded import jpeg
 from .answers import Answer
 from .cloud import Cloud, cloud_of
-from .columns import names_of_list
+from .columns import USUAL, names_of_list
 from .data import (
     cells_script,
     colours_of_page,
@@ -113,7 +113,7 @@ def check_columns(viewer: Viewer, columns: Collection[str]) -> None:
     """Raises SettingsError for a column that is in no run's list."""
     listed = list(dict.fromkeys(name for run in range(len(viewer.runs)) for name in names_of_list(viewer.job(run))))
     for name in columns:
-        if name.casefold() not in map(str.casefold, listed):
+        if name.casefold() not in {*USUAL, *map(str.casefold, listed)}:
             has = f"it has {', '.join(listed)}" if listed else "it has none"
             raise SettingsError(f"--columns {name}: no such column is in the list of the run: {has}.")
 

@@ -33,6 +33,16 @@ Static = Annotated[
         rich_help_panel=WRITE,
     ),
 ]
+Columns = Annotated[
+    str,
+    typer.Option(
+        "--columns",
+        metavar="A,B",
+        help="With --static: columns of the list that go along, beside class, age, sex and site.",
+        show_default=False,
+        rich_help_panel=WRITE,
+    ),
+]
 
 
 def view(
@@ -42,6 +52,7 @@ def view(
     browser: Browser = True,
     read_only: ReadOnly = False,
     static: Static = None,
+    columns: Columns = "",
     json: AsJson = False,
 ) -> int:
     """Show the results of a run on a page: images with what was found, the plane of tiles, images or subjects, similar ones.
@@ -50,12 +61,16 @@ def view(
 
     Example: `tile-engine view results/`"""
     from ..engine.api import viewing
+    from ..errors import SettingsError
     from .display import watched
     from .tell import print_json
 
+    named = [name.strip() for name in columns.split(",") if name.strip()]
+    if named and static is None:
+        raise SettingsError("--columns says what a page to send holds: give --static FOLDER, too, or leave it out.")
     if static is not None:
         with watched(as_json=json, quiet=False) as show:
-            page = viewing.write_static(out, static, show)
+            page = viewing.write_static(out, static, show, columns=named)
         if json:
             print_json({"event": "result", "page": page, "exit": 0})
         else:

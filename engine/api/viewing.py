@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,12 +72,15 @@ def make_server(out: str | Path, *, port: int = 0, read_only: bool = False) -> S
         ) from error
 
 
-def write_static(out: str | Path, folder: str | Path, report: Callable[[Event], None] = silent) -> Path:
+def write_static(
+    out: str | Path, folder: str | Path, report: Callable[[Event], None] = silent, *, columns: Collection[str] = ()
+) -> Path:
     """Write the page of slides or volumes, their clusters of all levels, the legend and the plane to `folder`; returns the file
     to open.
 
-    It needs no server, and has no search and no names to save. Raises SettingsError (E_OUT) where the folder
-    holds files or lies in the results or the input, and where the run is on films.
+    It needs no server, and has no search and no names to save. Of the user's list it has the class, age, sex and site, and the
+    columns that `columns` names. Raises SettingsError (E_OUT) where the folder holds files or lies in the results or the input,
+    and SettingsError where the run is on films or its list has no such column.
     """
     from ..view.static import write_page
     from ..view.viewer import open_viewer
@@ -85,7 +88,7 @@ def write_static(out: str | Path, folder: str | Path, report: Callable[[Event], 
     target = absolute(folder)
     if isinstance(target, ObjectPath):
         raise SettingsError(f"--static {folder}: the page is written to a folder of this machine.", "E_OUT")
-    return write_page(open_viewer(out), target, report)
+    return write_page(open_viewer(out), target, report, columns=columns)
 
 
 def relabelled(out: Path, level: int, classes: Path, report: Callable[[Event], None]) -> None:

@@ -1,4 +1,4 @@
-"""cloud: the cases of a run, which are tiles, volumes or subjects, as points of the plane, and what these are coloured by.
+"""cloud: the cases of a run, which are tiles, volumes, subjects or whole images, as points of the plane.
 
 ```text
 case     its image              part of it  cluster                    placed by
@@ -11,10 +11,9 @@ image    itself                 the whole   none                       its rank 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,20 +24,16 @@ from ..pipeline.job import Job
 from ..runs.cluster.subjects.cases import subjects_of
 from ..runs.cluster.subjects.table import listed_names
 from ..runs.cluster.subjects.tree import groups_document
-from ..runs.embed.table import OWN_COLUMNS, column
-from ..show.palette import colour, hexadecimal
-from ..show.tile_plane import PLACED_BY
-from ..show.volume_plane import MAX_VALUES_COLOURED
-from ..steps.layouts import layout_in
-from ..steps.volumes.plane_columns import plane_columns
+from ..runs.embed.table import OWN_COLUMNS
+from ..search.rows import subject_of
+from .columns import FILES, Listed, listed_columns, shown_columns
+from .places import are_of_sites, placed_by_embedding, placed_by_score
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_POINTS = 100_000
 """Points that the page gets; of more cases, a random sample."""
-FIT_ROWS = 20_000
-"""Cases that principal components are found on, where the run has no layout."""
 TILE, VOLUME, SUBJECT = "tile", "volume", "subject"
 NOUN_OF = {"tiles": TILE, "volumes": VOLUME, "subjects": SUBJECT}
 """Table with an embedding in each row -> what a row is."""
@@ -46,10 +41,6 @@ PLACED = "uns/tile_engine/umap"
 """Inside a table, what says how its embeddings are placed in the plane."""
 SCORES = ("volumes", "slides")
 """Tables with the scores of an image in each row, where they have no embedding."""
-FIRST_SCORE = "pasted_neighbours"
-"""The score that images are ranked by, where there is one; else the first. Probabilities of sites: that of the own site."""
-FILES = ("mask", "part")
-"""Columns of a list that name files, or an image in a file."""
 MEASURES = ("reason", "mean_intensity", "packed_bytes", "pixel_entropy", "border", "file_bytes")
 """Columns of a table of scores that say nothing of what an image shows."""
 
@@ -89,83 +80,71 @@ class Cloud:
     """What points are coloured by beside clusters, as JSON values: `by` image or point."""
     point_of: tuple[int, ...]
     """Image -> its point, -1 for none; empty where a case is a part of an image."""
+    names: tuple[str, ...] = ()
+    """Of points that are subjects; others are called as their image."""
+    behind: tuple[str, ...] = ()
+    """Columns of the list that a page to send does not hold."""
 
 
 def table_of_cases(job: Job[Any]) -> CaseTable | None:
     """The table whose rows the plane shows; None where there is none yet, and of a run that has none."""
     folder = job.folder.out / "tables"
     for name, noun in NOUN_OF.items():
-        if (folder / f"{name}.zarr" / PLACED).exists():
+        if _is_whole(folder / f"{name}.zarr") and (folder / f"{name}.zarr" / PLACED).exists():
             return CaseTable(folder / f"{name}.zarr", noun, True)
     for name in SCORES:
-        if (folder / f"{name}.zarr" / "zarr.json").exists():
+        if _is_whole(folder / f"{name}.zarr"):
             return CaseTable(folder / f"{name}.zarr", job.modality.noun, False)
     return None
 
 
-def points_of(job: Job[Any]) -> int:
-    """How many points the plane of a run has, at most."""
-    cases = table_of_cases(job)
-    return min(MAX_POINTS, len(read_table(cases.path).obs)) if cases else 0
+def _is_whole(table: Path) -> bool:
+    """Whether a table is written to its end: the root metadata comes last."""
+    return (table / "zarr.json").exists()
 
 
-def cloud_of(job: Job[Any], cases: CaseTable) -> Cloud:
-    """The cases of a table of the run in the plane."""
+def cloud_of(job: Job[Any], cases: CaseTable, only: Collection[str] | None = None) -> Cloud:
+    """The cases of a table of the run in the plane; `only` is of a page to send: `columns.shown_columns`."""
     table = read_table(cases.path)
     noun, obs = cases.noun, table.obs
     rows = np.random.default_rng(job.settings.seed).permutation(len(obs))[:MAX_POINTS]
-    if not cases.has_embedding:
-        scores, method, prefix = _first_score(table)
-        obs = obs[[name for name in obs if name not in MEASURES]].join(table.to_df().add_prefix(prefix))
-        rank = np.argsort(np.argsort(-scores, kind="stable")) / max(1, np.isfinite(scores).sum() - 1)
-        places = np.stack([rank, _unit(scores)], 1).astype(np.float32)[rows]
-    elif found := layout_in(table):
-        places, method = found[0].astype(np.float32)[rows], found[1]
-    else:
-        method, places = "pca", components(np.asarray(table.X), rows)
+    places, method = (placed_by_embedding if cases.has_embedding else placed_by_score)(table, rows)
     image_of = _images(job, obs, noun)
     kept = np.isfinite(places).all(1) & (image_of[rows] >= 0)
     rows, places = rows[kept], places[kept]
     images = image_of[rows]
-    point_of: tuple[int, ...] = ()
-    if cases.is_whole:
-        centres, point_of = np.zeros((len(rows), 0)), _point_of(job, noun, rows, image_of)
-        own = OWN_COLUMNS + FILES * cases.has_embedding
-        listed = listed_names(table) if noun == SUBJECT else [n for n in obs if n not in own]
-        columns = _columns(obs.iloc[rows][listed], "point")
-    else:
-        centres, columns = _centres(job, obs, rows, images), _columns(_list_of(job), "image")
-    fine = _fine(job, obs, noun)[rows].astype(np.uint8)
-    words = PLACED_BY.get(method, method)
-    return Cloud(noun, words, len(obs), places, images, centres.astype(np.float32), fine, columns, point_of)
+    centres = np.zeros((len(rows), 0)) if cases.is_whole else _centres(job, obs, rows, images)
+    columns, behind = shown_columns(_listed(job, cases, table, rows, images), only)
+    return Cloud(
+        noun,
+        method,
+        len(obs),
+        places,
+        images,
+        centres.astype(np.float32),
+        _fine(job, obs, noun)[rows].astype(np.uint8),
+        columns,
+        point_of=_point_of(job, noun, rows, image_of) if cases.is_whole else (),
+        names=tuple(map(str, obs["subject"].iloc[rows])) if noun == SUBJECT and only is None else (),
+        behind=behind,
+    )
 
 
-def _first_score(table: Any) -> tuple[Array, str, str]:
-    """(score of each row, what the plane is called, what stands before the name of each score)."""
-    values, names = np.asarray(table.X, np.float64), list(map(str, table.var_names))
-    sites = [str(site) for site in table.obs["site"]] if "site" in table.obs else []
-    if sites and set(sites) <= set(names):
-        own = values[np.arange(len(values)), [names.index(site) for site in sites]]
-        return own, "probability of the own site (up), highest on the left", "probability of "
-    name = FIRST_SCORE if FIRST_SCORE in names else names[0]
-    return values[:, names.index(name)], f"{name.replace('_', ' ')} (up), highest on the left", ""
-
-
-def _unit(scores: Array) -> Array:
-    """Scores from 0 to 1; NaN stays."""
-    low, high = (np.nanmin(scores), np.nanmax(scores)) if np.isfinite(scores).any() else (0.0, 1.0)
-    return np.asarray((scores - low) / (high - low if high > low else 1.0))
-
-
-def components(vectors: Array, rows: Array) -> Array:
-    """The first two principal components of these rows, float32 (n, 2)."""
-    fitted = vectors[rows[:FIT_ROWS]].astype(np.float64)
-    if len(fitted) < 2:
-        return np.zeros((len(rows), 2), np.float32)
-    mean = fitted.mean(0)
-    axes = np.linalg.eigh((fitted - mean).T @ (fitted - mean))[1][:, :-3:-1]
-    places = (vectors[rows].astype(np.float64) - mean) @ axes
-    return np.asarray(np.pad(places, ((0, 0), (0, 2 - places.shape[1]))), np.float32)  # of one feature, a line
+def _listed(job: Job[Any], cases: CaseTable, table: Any, rows: Array, images: Array) -> Listed:
+    """What the points of these rows of a table may be coloured by."""
+    subjects = [subject_of(record) for record in job.slides.values()]
+    if not cases.is_whole:
+        return Listed(listed_columns(job), subjects, "image", found=(job.modality.noun,))
+    if cases.noun == SUBJECT:
+        return Listed(table.obs.iloc[rows][listed_names(table)], [""] * len(rows), "point")
+    of_rows = [subjects[image] for image in images]
+    if cases.has_embedding:
+        names = [name for name in table.obs if name not in OWN_COLUMNS + FILES]
+        return Listed(table.obs.iloc[rows][names], of_rows, "point")
+    scores = table.to_df().add_prefix("probability of " if are_of_sites(table) else "")
+    about = table.obs[[name for name in table.obs if name not in OWN_COLUMNS + MEASURES]]
+    frame = about.join(scores).iloc[rows]
+    return Listed(frame, of_rows, "point", found=tuple(map(str, frame)))
 
 
 def _images(job: Job[Any], obs: pd.DataFrame, noun: str) -> Array:
@@ -215,39 +194,3 @@ def _centres(job: Job[Any], obs: pd.DataFrame, rows: Array, images: Array) -> Ar
             own = images == image
             centres[own] = record.placement.to_grid(centres[own])
     return centres
-
-
-def _list_of(job: Job[Any]) -> pd.DataFrame:
-    """The name of each image, and what the user's list says of it."""
-    import pandas as pd
-
-    records = list(job.slides.values())
-    texts = {job.modality.noun: [record.name for record in records], "site": [record.site for record in records]}
-    for name in dict.fromkeys(name for record in records for name in record.columns if "/" not in name):
-        if name not in FILES and not _names_images([record.columns.get(name, "") for record in records]):
-            texts.setdefault(name, [record.columns.get(name, "").strip() for record in records])
-    return pd.DataFrame({name: column(values) for name, values in texts.items()})
-
-
-def _names_images(texts: Sequence[str]) -> bool:
-    """Whether a column has another text for each image, such as a file or a number in an archive; numbers may differ."""
-    stated = [text for text in texts if text]
-    return len(stated) > 2 and len({*stated}) == len(stated) and column(texts).dtype.kind != "f"
-
-
-def _columns(obs: pd.DataFrame, by: str) -> tuple[dict[str, Any], ...]:
-    """The columns that tell something, those first that are asked for most."""
-    chosen, _ = plane_columns(SimpleNamespace(obs=obs), obs.columns)
-    return tuple({"name": name, "by": by} | _shown(values) for name, values in chosen.items())
-
-
-def _shown(values: Array) -> dict[str, Any]:
-    """A column as the reports colour it: numbers from low to high, or texts, of which the first few have colours."""
-    if values.dtype.kind == "f":
-        known = values[np.isfinite(values)]
-        return {"low": float(known.min()), "high": float(known.max()), "values": values.round(6).tolist()}
-    names = sorted({str(value) for value in values} - {""})
-    code = {name: number for number, name in enumerate(names[:MAX_VALUES_COLOURED], 1)}
-    colours = [hexadecimal(colour(number)) for number in code.values()]
-    texts = [str(value) for value in values]
-    return {"names": list(code), "colours": colours, "values": [code.get(text, 0) for text in texts], "texts": texts}

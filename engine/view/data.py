@@ -1,4 +1,4 @@
-"""data: what a page without a server reads as scripts: cells of images, which it colours as tiles and slices, and the plane."""
+"""data: what a page without a server reads as scripts: cells of images, coloured there as tiles and slices, and the plane."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ from ...stores.frame import Array, Frame
 from ..show.encoded import heat_colours
 from .deep import Deep, eight_bit
 from .grid import shown_level, thinned
-from .plane import encoded
 from .tiles import MASK_COLOUR
 from .viewer import Viewer
 
 VOXELS, MAX_VOXELS, MIN_VOXELS = 1 << 28, 1 << 22, 1 << 15
-"""Voxels of all pictures of a page, about; of one, at most and at least: of many volumes, each has fewer."""
+"""Voxels and cells of a run on a page, about; of one volume or overlay, at most and at least: of many, each has fewer."""
 
 
-def voxels_of(pictures: int) -> int:
-    """Voxels of each picture of a volume, at most, where a page has so many pictures.
+def voxels_of(grids: int) -> int:
+    """Voxels of a volume or cells of an overlay, at most, where a page has so many of them.
 
     >>> voxels_of(3), voxels_of(1000), voxels_of(10**6)
     (4194304, 268435, 32768)
     """
-    return min(MAX_VOXELS, max(MIN_VOXELS, VOXELS // max(1, pictures)))
+    return min(MAX_VOXELS, max(MIN_VOXELS, VOXELS // max(1, grids)))
 
 
-def overlay_cells(viewer: Viewer, of: tuple[int, int], overlay: int, most: int = 0) -> tuple[Array, Frame]:
-    """The cells of an overlay of an image (run, image), uint8, and their frame; of a volume, `most` of them."""
+def overlay_cells(viewer: Viewer, of: tuple[int, int], overlay: int, most: int) -> tuple[Array, Frame]:
+    """At most `most` cells of an overlay of an image (run, image), uint8, and their frame."""
     grid = viewer.grid(*of, overlay)
-    return thinned(grid.cells, grid.frame, most) if most else (grid.cells, grid.frame)
+    return thinned(grid.cells, grid.frame, most)
 
 
 def picture_frame(deep: Deep, most: int) -> tuple[int, Frame]:
@@ -63,19 +62,19 @@ def packed(cells: Array | bytes) -> str:
     return base64.b64encode(zlib.compress(content, 6)).decode()
 
 
-def cells_script(viewer: Viewer, of: tuple[int, int], document: Mapping[str, Any], most: int = 0) -> bytes:
-    """Cells of all overlays of an image by their number, uint8 by rows; of a volume, those of picture N, too, as `pN`."""
-    cells = {str(o["number"]): packed(overlay_cells(viewer, of, o["number"], most)[0]) for o in document["overlays"]}
-    if most:
-        for one in document["pictures"]:
-            if one["number"] >= 0:
-                cells[f"p{one['number']}"] = packed(picture_cells(viewer.deep(*of, one["number"]), most))
+def packed_overlays(viewer: Viewer, of: tuple[int, int], document: Mapping[str, Any], most: int) -> dict[str, str]:
+    """Number of each overlay of an image -> its cells, at most `most`, uint8 by rows."""
+    return {str(o["number"]): packed(overlay_cells(viewer, of, o["number"], most)[0]) for o in document["overlays"]}
+
+
+def cells_script(of: tuple[int, int], cells: Mapping[str, str]) -> bytes:
+    """Packed cells of the overlays of an image by their number; of a volume, those of picture N, too, as `pN`."""
     return _script(f"{of[0]}-{of[1]}", cells)
 
 
-def plane_script(viewer: Viewer, run: int) -> bytes:
-    """The plane of a run as the server sends it."""
-    return _script(f"{run}-plane", {"plane": packed(encoded(viewer, run))})
+def plane_script(run: int, plane: bytes) -> bytes:
+    """The plane of a run, as the server sends it."""
+    return _script(f"{run}-plane", {"plane": packed(plane)})
 
 
 def colours_of_page() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ...stores.frame import Array, Box
 from ...stores.tables import read_table
 from ...stores.texts import read_texts
 from ..pipeline.job import Job
+from ..runs.anomaly.score_names import SHOWN
 from ..show.encoded import heat_colours, jpeg, palette_png
 from ..steps.films.layout import IMAGES
 from .answers import Answer
@@ -21,6 +22,8 @@ TEXTS = ("name", "subject", "site", "label", "part", "named")
 """Columns of the table that the gallery shows, where it has them."""
 MAX_FILMS = 20_000
 """Films of a gallery, at most."""
+FIRST_MAPS = ("evidence", "gradcam")
+"""Maps of which one lies over the films first."""
 RANGE_FILMS = 64
 """Films that the range of a map is taken from."""
 
@@ -30,7 +33,7 @@ def has_films(job: Job[Any]) -> bool:
 
 
 def film_table(viewer: Viewer, run: int) -> Answer:
-    """Texts and scores of every film that is used, column by column, and the names of maps over them."""
+    """Texts and scores of every film that is used, column by column, names of maps over them, and what is shown first."""
     job = viewer.job(run)
     path = job.folder.out / "tables" / "films.zarr"
     if not has_films(job) or not (path / "zarr.json").exists():
@@ -41,13 +44,16 @@ def film_table(viewer: Viewer, run: int) -> Answer:
     columns = {name: [str(v) for v in table.obs[name].iloc[rows]] for name in TEXTS if name in table.obs}
     values = np.asarray(table.X, np.float64)[rows]
     scores = {str(name): [float(v) for v in column] for name, column in zip(table.var_names, values.T, strict=True)}
+    maps = map_names(viewer, run)
     facts = {
         "rows": rows.tolist(),
         "total": len(used),
         "left_out": len(table.obs) - len(used),
+        "first_score": SHOWN if SHOWN in scores else next(reversed(scores), ""),
+        "first_map": next((number for number, name in enumerate(maps) if name in FIRST_MAPS), 0),
         "side": _stored(viewer, run, IMAGES).spec.shape[-1],
     }
-    return Answer.of({"texts": columns, "scores": scores, "maps": map_names(viewer, run), **facts})
+    return Answer.of({"texts": columns, "scores": scores, "maps": maps, **facts})
 
 
 def map_names(viewer: Viewer, run: int) -> list[str]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import TileEngineError
+from ...stores.ours import IMAGE_KEYS
 from ..pipeline.documents import read_run
 from ..pipeline.image_documents import read_rejected
+from ..pipeline.job import Job
+from ..pipeline.outputs import STORE
 from ..search.rows import subject_of
 from .cloud import table_of_cases
 from .deep import Deep
 from .films import has_films
 from .means import has_means
-from .viewed import extent, orientation
+from .viewed import extent, first_of, orientation
 from .viewer import Viewer
 
 
@@ -27,7 +30,7 @@ def _run_or_why(viewer: Viewer, run: int) -> dict[str, Any]:
     try:
         return _run(viewer, run)
     except TileEngineError as error:
-        facts = {"name": viewer.runs[run].name, "error": error.message, "command": "", "status": "", "rejected": 0}
+        facts = {"name": viewer.runs[run].name, "error": error.message, "status": "", "rejected": 0}
         nothing = {
             "noun": "image",
             "plural": "images",
@@ -39,6 +42,7 @@ def _run_or_why(viewer: Viewer, run: int) -> dict[str, Any]:
             "whole": False,
             "similar": False,
             "means": False,
+            "maps": False,
         }
         return facts | nothing | {"tree": None}
 
@@ -50,7 +54,6 @@ def _run(viewer: Viewer, run: int) -> dict[str, Any]:
     return {
         "name": viewer.runs[run].name,
         "error": "",
-        "command": job.pipeline.called,
         "noun": job.modality.noun,
         "plural": job.modality.plural,
         "axes": list(job.modality.axes),
@@ -67,7 +70,14 @@ def _run(viewer: Viewer, run: int) -> dict[str, Any]:
         "whole": table is not None and table.is_whole,
         "similar": table is not None and table.has_embedding,
         "means": has_means(job),
+        "maps": has_maps(job),
     }
+
+
+def has_maps(job: Job[Any]) -> bool:
+    """Whether the run maps something over its images, though maybe not over all of them."""
+    outputs = [output for step in job.pipeline.steps.values() for output in step.outputs]
+    return any(output.path.startswith(f"{STORE}/layers/") and output.names == IMAGE_KEYS for output in outputs)
 
 
 def image_document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:
@@ -93,14 +103,34 @@ def image_document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:
             continue
         if len(deep.frame.shape) == 2 and not all(map(deep.has_tiles, range(deep.reductions))):
             missing.append(f"{picture.name}: the file has no coarse level: zoom in to see it.")
-        pictures.append({"number": number, "name": picture.name, **_picture(deep)})
+        pictures.append({"number": number, "name": picture.name, "version": picture.is_version, **_picture(deep)})
     if not pictures:  # overlays are shown alone
-        pictures.append({"number": -1, "name": record.name, "shape": list(record.shape), **extent(record.frame)})
+        pictures.append(
+            {"number": -1, "name": record.name, "version": False, "shape": list(record.shape), **extent(record.frame)}
+        )
     tiles = tree.tiles.get(name) if tree else None
-    facts = {"missing": " ".join(missing), "lost": lost, "tiles": tiles}
+    facts = {
+        "first_overlay": _first_overlay(viewer, run, image, overlays, pictures),
+        "missing": " ".join(missing),
+        "lost": lost,
+        "tiles": tiles,
+    }
     if not job.modality.planar:
         facts |= {"marks": orientation(record.affine), "assumed": [n for n in record.notes if "orientation" in n]}
     return {"name": record.name, "pictures": pictures, "overlays": overlays, **facts}
+
+
+def _first_overlay(
+    viewer: Viewer, run: int, image: int, overlays: list[dict[str, Any]], pictures: list[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """What lies over an image until something else is chosen; of a block with nothing found on it, its second stain."""
+    shown = [one["number"] for one in overlays]
+    refs = viewer.overlays(run, image)
+    first = first_of([refs[number] for number in shown])
+    if first is not None:
+        return {"kind": "overlays", "number": shown[first]}
+    stains = [one["number"] for one in pictures if not one["version"]]
+    return {"kind": "pictures", "number": stains[1]} if len(stains) > 1 else None
 
 
 def _picture(deep: Deep) -> dict[str, Any]:

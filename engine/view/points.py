@@ -16,7 +16,7 @@ from ..search.gallery import open_gallery
 from ..search.hits import Case, Hit, Hits
 from ..search.search import search
 from .answers import Answer, Query
-from .cloud import SUBJECT, VOLUME, first_volumes, table_of_cases
+from .cloud import SUBJECT, VOLUME, first_volumes
 from .grid import index_of, label_at
 from .plane import check_table
 from .viewer import Viewer
@@ -48,7 +48,7 @@ def at(viewer: Viewer, query: Query, run: int, image: int) -> Answer:
             edges = zip(index, frame.origin, frame.spacing, strict=True)
             out["tile"] = {"index": index, "start": [o + i * s for i, o, s in edges], "lengths": list(frame.spacing)}
         elif overlay.kind == "values" and (value := grid.value(cell)) is not None:
-            out["values"][overlay.name] = round(value, 4)
+            out["values"][overlay.name] = float(f"{value:.4g}")
     return Answer.of(out)
 
 
@@ -58,10 +58,8 @@ def similar(viewer: Viewer, query: Query, run: int, image: int) -> Answer:
 
     Where the run's table has no such case, `none` says why.
     """
-    job = viewer.job(run)
-    check_table(viewer, run)
-    table = table_of_cases(job)
-    if table is None or not table.has_embedding:
+    table = check_table(viewer, run)
+    if not table.has_embedding:
         return Answer.of({"none": NO_EMBEDDINGS, "hits": []})
     if table.noun == SUBJECT:
         return _similar_subjects(viewer, query, table.path, (run, image))
@@ -72,7 +70,7 @@ def _similar_tiles(viewer: Viewer, query: Query, run: int, image: int) -> Answer
     job, slide = viewer.job(run), viewer.image(run, image)
     placement = job.slides[slide].placement
     position = tuple(placement.to_world(np.array(query.centre(job.modality.axes))).tolist())
-    if not open_gallery(job.folder.out, save=not viewer.read_only).where(
+    if not open_gallery(job.folder.out, save=_is_saved(viewer, query)).where(
         "slide", slide
     ):  # its id could be a file's name
         return Answer.of({"none": NO_ROWS, "hits": []})
@@ -93,7 +91,7 @@ def _similar_tiles(viewer: Viewer, query: Query, run: int, image: int) -> Answer
 
 def _similar_volumes(viewer: Viewer, query: Query, run: int, image: int) -> Answer:
     job, volume = viewer.job(run), viewer.image(run, image)
-    if not open_gallery(job.folder.out, save=not viewer.read_only).where("id", volume):
+    if not open_gallery(job.folder.out, save=_is_saved(viewer, query)).where("id", volume):
         return Answer.of({"none": NO_ROWS, "hits": []})
     hits = _search(viewer, query, run, volume)
     numbers = {name: number for number, name in enumerate(job.slides)}
@@ -121,8 +119,13 @@ def _similar_subjects(viewer: Viewer, query: Query, table: Path, of: tuple[int, 
 
 def _search(viewer: Viewer, query: Query, run: int, case: str, at: tuple[float, ...] | None = None) -> Hits:
     k, same = query.integer("k", 8, most=MOST_HITS), bool(query.integer("same", 0, most=1))
-    save = not viewer.read_only
+    save = _is_saved(viewer, query)
     return search(viewer.job(run).folder.out, case, k=max(1, k), at=at, same_subject=same, save=save)
+
+
+def _is_saved(viewer: Viewer, query: Query) -> bool:
+    """Whether an index that is built for a search is kept: not where an image is only looked at."""
+    return not viewer.read_only and bool(query.integer("save", 1, most=1))
 
 
 def _row(hit: Case, image: int, centre: list[float], fine: int) -> dict[str, Any]:

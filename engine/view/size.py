@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -10,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import MachineError
+from ...errors import MachineError, TileEngineError
 from ..runtime.room import NO_ROOM, free_at
 from ..show.encoded import jpeg
-from .cloud import points_of
 from .deep import TILE, Deep
 from .viewer import Viewer
 
@@ -42,21 +42,20 @@ class PageSize:
 
 
 def size_of(
-    viewer: Viewer, documents: Mapping[tuple[int, int], dict[str, Any]], runs: Sequence[dict[str, Any]]
+    viewer: Viewer, documents: Mapping[tuple[int, int], dict[str, Any]], *, points: int, thumbnails: int
 ) -> PageSize:
-    """The size of the page of images, (run, image) -> document, and of the planes of their runs."""
+    """The size of the page of images, (run, image) -> document, with so many points of planes and small pictures."""
     shown = [(of, one) for of, found in documents.items() for one in found["pictures"] if one["number"] >= 0]
     pictures = [(of, one) for of, one in shown if len(one["shape"]) == 2]
     voxels = sum(prod(one["shape"]) for _, one in shown if len(one["shape"]) == 3)
-    thumbnails = sum(len(run["images"]) for run in runs if run["whole"])
-    points = sum(map(points_of, (viewer.job(i) for i, run in enumerate(runs) if run["table"])))
     overlays = [overlay for found in documents.values() for overlay in found["overlays"]]
     files = PAGE_FILES + len(documents) + thumbnails + sum(1 for _, one in pictures for _ in places(one["shape"]))
     pixels = sum(4 / 3 * prod(one["shape"]) for _, one in pictures)
     chosen: list[int] = np.unique(np.linspace(0, len(pictures) - 1, SAMPLED_PICTURES).astype(int)).tolist()
     samples = []
     for (run, image), one in (pictures[i] for i in chosen if pictures):
-        samples.append(_sample(viewer.deep(run, image, one["number"])))
+        with suppress(TileEngineError):  # a damaged one is left out when it is written
+            samples.append(_sample(viewer.deep(run, image, one["number"])))
     per_pixel = sum(n for n, _ in samples) / sum(n for _, n in samples) if samples else 0.0
     data = sum(
         prod(one["shape"]) * (BYTES_PER_VALUE if one["kind"] == "values" else BYTES_PER_CELL) for one in overlays

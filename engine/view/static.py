@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...errors import SettingsError
+from ...errors import SettingsError, TileEngineError
 from ...stores.files import partial_path, write_whole
 from ...stores.remote import ObjectPath, absolute
 from ..pipeline.documents import read_run
@@ -28,11 +29,23 @@ from ..pipeline.progress import Event, Report, silent
 from ..runtime.run_file import images_named
 from ..show.encoded import jpeg
 from .answers import Answer
-from .cloud import cloud_of, table_of_cases
-from .data import cells_script, colours_of_page, overlay_cells, picture_frame, plane_script, voxels_of
+from .cloud import Cloud, cloud_of
+from .columns import USUAL, names_of_list
+from .data import (
+    cells_script,
+    colours_of_page,
+    overlay_cells,
+    packed,
+    packed_overlays,
+    picture_cells,
+    picture_frame,
+    plane_script,
+    voxels_of,
+)
 from .films import has_films
 from .means import means
 from .overview import image_document, overview
+from .plane import check_table, encoded
 from .routes import PAGE
 from .size import check_page_room, left_out_of, places, size_of
 from .slices import small_picture
@@ -46,21 +59,23 @@ POLICY = (
 """What the page may load: its own files, on a disk (`file:`) and on a web server (`'self'`)."""
 
 
-def write_page(viewer: Viewer, folder: Path, report: Report = silent) -> Path:
-    """Write the page to an absent or empty folder; returns the file to open.
+def write_page(viewer: Viewer, folder: Path, report: Report = silent, *, columns: Collection[str] = ()) -> Path:
+    """Write the page to an absent or empty folder; returns the file to open. Its plane has these columns of the list, too.
 
     It is written beside the folder under a new name and then renamed, so that the folder is whole; where that fails or is
     interrupted, what was written is removed. Raises SettingsError (E_OUT) for a folder that holds something or lies in the
-    results or the input, and for runs on films; MachineError (E_NO_ROOM) where the disk has no room for it.
+    results or the input, and for runs on films and columns that no list has; MachineError (E_NO_ROOM) where the disk has no
+    room for it.
     """
     if any(has_films(viewer.job(run)) for run in range(len(viewer.runs))):
         raise SettingsError(
             "--static is for slides, blocks of sections and volumes, and this run is on films: leave it out."
         )
     check_target(viewer, folder)
+    check_columns(viewer, columns)
     partial = partial_path(folder)  # never a name that somebody else may have given
     try:
-        _write(viewer, partial, folder, report)
+        _write(viewer, partial, folder, report, frozenset(name.casefold() for name in columns))
         if folder.exists():
             folder.rmdir()
         partial.rename(folder)
@@ -94,25 +109,42 @@ def check_target(viewer: Viewer, folder: Path) -> None:
             )
 
 
-def _write(viewer: Viewer, folder: Path, target: Path, report: Report) -> None:
+def check_columns(viewer: Viewer, columns: Collection[str]) -> None:
+    """Raises SettingsError for a column that is in no run's list."""
+    listed = list(dict.fromkeys(name for run in range(len(viewer.runs)) for name in names_of_list(viewer.job(run))))
+    for name in columns:
+        if name.casefold() not in {*USUAL, *map(str.casefold, listed)}:
+            has = f"it has {', '.join(listed)}" if listed else "it has none"
+            raise SettingsError(f"--columns {name}: no such column is in the list of the run: {has}.")
+
+
+def _write(viewer: Viewer, folder: Path, target: Path, report: Report, columns: frozenset[str]) -> None:
     """Write the page into `folder`, which will be called `target`."""
     images = [(run, image) for run in range(len(viewer.runs)) for image in range(len(viewer.job(run).slides))]
     documents = {}
-    most = {run: voxels_per_picture(viewer, run) for run in range(len(viewer.runs))}
+    most = {run: cells_of_each(viewer, run) for run in range(len(viewer.runs))}
     for count, of in enumerate(images, 1):
         documents[of] = _document(viewer, *of, most[of[0]])
         report(Event("progress", "look at images", "page", count, len(images)))
     found = _to_send(overview(viewer))
-    size = size_of(viewer, documents, found["runs"])
+    clouds = {run: _cloud(viewer, run, columns) for run, one in enumerate(found["runs"]) if one["table"]}
+    small = [of for of, document in documents.items() if found["runs"][of[0]]["whole"] and has_thumbnail(document)]
+    points = sum(len(cloud.places) for cloud in clouds.values())
+    size = size_of(viewer, documents, points=points, thumbnails=len(small))
     check_page_room(target, size)
     report(Event("note", f"{size} will be written to {target}", facts={"bytes": size.nbytes, "files": size.files}))
     for run, one in enumerate(found["runs"]):
-        _plane(viewer, folder, run, one, report)
+        if run in clouds:
+            script = plane_script(run, encoded(clouds[run], viewer.job(run).modality.axes))
+            write_whole(folder / "data" / f"{run}-plane.js", script)
+        if one["means"]:
+            write_whole(folder / f"means-{run}.png", means(viewer, run).content)
+    _tell_columns(list(clouds.values()), columns, report)
     shutil.copytree(PAGE, folder / "page")
     (folder / "page" / "index.html").unlink()
     for count, (of, document) in enumerate(documents.items(), 1):
         _image(viewer, folder, of, document, most[of[0]])
-        if found["runs"][of[0]]["whole"]:
+        if of in small and has_thumbnail(document):
             write_whole(folder / "thumbs" / f"{of[0]}-{of[1]}.jpg", small_picture(viewer, *of))
         report(Event("progress", "write images", "page", count, len(images)))
     answers: dict[str, Any] = {"runs": found, "colours": colours_of_page()}
@@ -141,24 +173,34 @@ def _to_send(found: dict[str, Any]) -> dict[str, Any]:
     return found | {"read_only": True, "folder": "tile-engine"}
 
 
-def voxels_per_picture(viewer: Viewer, run: int) -> int:
-    """Voxels of each picture of the volumes of a run, at most; 0 of a run on slides, whose pictures are tiles."""
-    job = viewer.job(run)
-    if job.modality.planar:
-        return 0
-    return voxels_of(sum(len(viewer.pictures(run, image)) for image in range(len(job.slides))))
+def cells_of_each(viewer: Viewer, run: int) -> int:
+    """Cells of each overlay of a run, and voxels of each picture of its volumes, at most."""
+    job, images = viewer.job(run), range(len(viewer.job(run).slides))
+    pictures = 0 if job.modality.planar else sum(len(viewer.pictures(run, image)) for image in images)
+    return voxels_of(pictures + sum(len(viewer.overlays(run, image)) for image in images))
 
 
-def _plane(viewer: Viewer, folder: Path, run: int, found: dict[str, Any], report: Report) -> None:
-    """Write the plane of a run, and say what of the user's list goes along; and the mean volumes of its groups."""
-    if found["table"]:
-        write_whole(folder / "data" / f"{run}-plane.js", plane_script(viewer, run))
-        table = table_of_cases(viewer.job(run))
-        columns = [column["name"] for column in cloud_of(viewer.job(run), table).columns] if table else []
-        if columns:
-            report(Event("note", f"columns that go along: {', '.join(columns)}", facts={"columns": columns}))
-    if found["means"]:
-        write_whole(folder / f"means-{run}.png", means(viewer, run).content)
+def has_thumbnail(document: dict[str, Any]) -> bool:
+    """Whether a page has a small picture of an image: where its own pixels could be read."""
+    return any(picture["number"] == 0 for picture in document["pictures"])
+
+
+def _cloud(viewer: Viewer, run: int, columns: frozenset[str]) -> Cloud:
+    return cloud_of(viewer.job(run), check_table(viewer, run), columns)
+
+
+def _tell_columns(clouds: Sequence[Cloud], named: Collection[str], report: Report) -> None:
+    """Say what of the user's list goes along with the planes, and what does not."""
+    sent = list(dict.fromkeys(column["name"] for cloud in clouds for column in cloud.columns))
+    behind = sorted({name for cloud in clouds for name in cloud.behind})
+    if sent:
+        report(Event("note", f"columns that go along: {', '.join(sent)}", facts={"columns": sent}))
+    if behind:
+        text = f"columns that do not go along: {', '.join(behind)} (--columns names those that shall)"
+        report(Event("note", text, facts={"columns_left_out": behind}))
+    if lost := sorted(set(named) - {name.casefold() for name in sent}):
+        text = f"columns that colour nothing, of one value or another text in most rows, or too many: {', '.join(lost)}"
+        report(Event("note", text, facts={"columns_not_drawn": lost}))
 
 
 def _document(viewer: Viewer, run: int, image: int, most: int) -> dict[str, Any]:
@@ -166,14 +208,18 @@ def _document(viewer: Viewer, run: int, image: int, most: int) -> dict[str, Any]
     document: dict[str, Any] = json.loads(Answer.of(image_document(viewer, run, image)).content)
     lost = document.pop("lost")  # why may name folders of this machine
     notes = [f"{', '.join(lost)}: not here, the file could not be read."] if lost else []
-    for overlay in document["overlays"] if most else []:
+    volumes = not viewer.job(run).modality.planar
+    for overlay in document["overlays"]:
         frame = overlay_cells(viewer, (run, image), overlay["number"], most)[1]
+        if list(frame.shape) != overlay["shape"]:
+            sides = " × ".join(f"{side / 1000 if volumes else side:.3g}" for side in frame.spacing)
+            notes.append(f"{overlay['name']}: shown with cells of {sides} {'mm' if volumes else 'µm'}.")
         overlay |= {"shape": list(frame.shape)} | extent(frame)
     for picture in document["pictures"]:
         if picture["number"] < 0:
             continue
         deep = viewer.deep(run, image, picture["number"])
-        if most:
+        if volumes:
             frame = picture_frame(deep, most)[1]
             if frame.shape != deep.frame.shape:
                 sides = " × ".join(f"{side / 1000:.3g}" for side in frame.spacing)
@@ -191,13 +237,25 @@ def _document(viewer: Viewer, run: int, image: int, most: int) -> dict[str, Any]
 
 
 def _image(viewer: Viewer, folder: Path, of: tuple[int, int], document: dict[str, Any], most: int) -> None:
-    """Write the tiles of an image's pictures, or the voxels of a volume's, and the cells of its overlays."""
-    name = f"{of[0]}-{of[1]}"
+    """Write the tiles of an image's pictures, or the voxels of a volume's, and the cells of its overlays.
+
+    A picture that turns out to be damaged is left out, and the document says so: the others are shown.
+    """
+    cells = packed_overlays(viewer, of, document, most)
     for picture in document["pictures"]:
-        if picture["number"] >= 0 and not most:
-            deep = viewer.deep(*of, picture["number"])
-            left_out = left_out_of(deep)
-            for z, y, x in places(picture["shape"]):
-                path = folder / "tiles" / f"{name}-p{picture['number']}" / f"{z}-{y}-{x}.jpg"
-                write_whole(path, jpeg(deep.tile(z + left_out, y, x)))
-    write_whole(folder / "data" / f"{name}.js", cells_script(viewer, of, document, most))
+        number, tiles = picture["number"], folder / "tiles" / f"{of[0]}-{of[1]}-p{picture['number']}"
+        if number < 0:
+            continue
+        try:
+            deep = viewer.deep(*of, number)
+            if len(picture["shape"]) == 2:
+                left_out = left_out_of(deep)
+                for z, y, x in places(picture["shape"]):
+                    write_whole(tiles / f"{z}-{y}-{x}.jpg", jpeg(deep.tile(z + left_out, y, x)))
+            else:
+                cells[f"p{number}"] = packed(picture_cells(deep, most))
+        except TileEngineError:
+            shutil.rmtree(tiles, ignore_errors=True)
+            picture["number"] = -1
+            document["missing"] = f"{document['missing']} {picture['name']}: not here, the file is damaged.".strip()
+    write_whole(folder / "data" / f"{of[0]}-{of[1]}.js", cells_script(of, cells))

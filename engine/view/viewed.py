@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from ...stores.source import Source
 from ...stores.warps.stacked import Stacked
 from ..export.fields import Field, fields_of
 from ..pipeline.job import Job
-from ..runs.anomaly.score_names import PROPERTIES, QUICK_NAMES, called
+from ..runs.anomaly.score_names import PROPERTIES, QUICK_NAMES, SHOWN, called
 from ..runtime.changes import changed_file
 
 CLUSTERS = "clusters"
@@ -36,6 +36,9 @@ OBLIQUE = 20
 CHANNELS = {"anomaly": QUICK_NAMES, "tone": PROPERTIES}
 """Layer of tiles -> names of its channels; other layers state them themselves, or have one."""
 
+FIRST_VALUES = ("evidence", called(SHOWN))
+"""Names of channels whose values lie over an image first; else the first ones."""
+
 OverlayKind = Literal["clusters", "mask", "values"]
 
 
@@ -48,6 +51,11 @@ class PictureRef:
     """The first of up to three channels."""
     path: Path | None = None
     """Of a version, its store; None for the image itself."""
+
+    @property
+    def is_version(self) -> bool:
+        """Whether it is a harmonized version: an image of its own, to be seen beside the image."""
+        return self.path is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,16 @@ def source_of(job: Job[Any], image: str, picture: PictureRef) -> Source:
 def overlays_of(job: Job[Any], image: str) -> list[OverlayRef]:
     """Clusters first, then masks, then values."""
     return list(_overlays(job, image))
+
+
+def first_of(overlays: Sequence[OverlayRef]) -> int | None:
+    """Which one lies over an image until another one is chosen: clusters, else values; a mask is seen where it is asked for."""
+    for number, overlay in enumerate(overlays):
+        if overlay.kind == "clusters":
+            return number
+    values = [number for number, overlay in enumerate(overlays) if overlay.kind == "values"]
+    named = [number for number in values if overlays[number].name.rpartition(": ")[2] in FIRST_VALUES]
+    return next(iter([*named, *values]), None)
 
 
 def _overlays(job: Job[Any], image: str) -> Iterator[OverlayRef]:

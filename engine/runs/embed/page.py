@@ -47,7 +47,7 @@ def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
         table = read_table(job.folder.out / "tables" / "volumes.zarr")
     pictures: dict[str, Path] = {}
     with outcome.clock("compute"):
-        columns, more = plane_columns(table, (name for name in table.obs if name not in OWN_COLUMNS))
+        columns, more = plane_columns(table.obs, (name for name in table.obs if name not in OWN_COLUMNS))
         columns = {job.settings.label if name == "label" else name: values for name, values in columns.items()}
         for kind in ("tsne", "umap"):
             places, method = layout_in(table, kind) or (None, NO_LAYOUT)

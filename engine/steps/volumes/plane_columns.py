@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ....stores.frame import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIRST = ("label", "class", "diagnosis", "age", "sex", "gender", "site")
 """Columns that come first, in this order, whatever the case of their letters; the others as the list has them."""
@@ -17,15 +20,15 @@ MAX_TEXTS = 12
 """Different texts from which a column is taken for names, where they are more than a third of the rows."""
 
 
-def plane_columns(table: Any, names: Iterable[str]) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """(column of a table's obs -> its values, texts with "" or floats with NaN where unknown; columns beyond the bound).
+def plane_columns(frame: pd.DataFrame, names: Iterable[str]) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """(column of a frame -> its values, texts with "" or floats with NaN where unknown; columns beyond the bound).
 
     Columns with one value are left out, and texts that name each row. Numbers of two values, as of a coded sex, are classes.
     """
     order = {name: i for i, name in enumerate(FIRST)}
     found = dict[str, Array]()
     for name in sorted(names, key=lambda name: order.get(name.casefold(), len(FIRST))):
-        values = _values(table.obs[name])
+        values = _values(frame[name])
         if values is not None:
             found[name] = values
     drawn = list(found)[:MAX_COLUMNS]

@@ -3,9 +3,15 @@
 window.TE = window.TE || {};
 (() => {
   const message = document.getElementById("message");
+  let standing = "", said = ""; // what is true of the run as long as it is shown; and what was said last
   TE.say = (text) => {
-    message.textContent = text;
-    message.hidden = !text;
+    said = text;
+    message.textContent = [standing, text].filter(Boolean).join(" ");
+    message.hidden = !message.textContent;
+  };
+  TE.sayOfRun = (text) => {
+    standing = text;
+    TE.say(said);
   };
   TE.byId = (id) => document.getElementById(id);
   TE.make = (tag, parent, text = "", attributes = {}) => {

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const { state, byId, make } = TE;
-  const NONE = 0xff999999;
+  const NONE = 0xff999999, OTHER = "unknown or other";
   const dark = matchMedia("(prefers-color-scheme: dark)");
   let kept = null; // shades of the points, while what decides them stays the same
 
@@ -12,11 +12,16 @@
   const column = () => columns().find((one) => one.name === state.colour);
   const valueAt = (one, row) => one.values[one.by === "image" ? TE.plane.image[row] : row];
   const written = (value) => (value === null || value === undefined ? "unknown" : String(Number(value.toPrecision(4))));
-  const textOf = (one, row) => (one.texts ? one.texts[one.by === "image" ? TE.plane.image[row] : row] || "unknown" : written(valueAt(one, row)));
+  // A page to send has the texts that have colours alone.
+  const textOf = (one, row) => {
+    if (!one.names) return written(valueAt(one, row));
+    if (!one.texts) return one.names[valueAt(one, row) - 1] || OTHER;
+    return one.texts[one.by === "image" ? TE.plane.image[row] : row] || "unknown";
+  };
   const shadeOf = (one, value) => {
     if (value === null) return NONE;
     const share = one.high > one.low ? (value - one.low) / (one.high - one.low) : 0.5;
-    return packed(TE.plane.shades[Math.round(share * (TE.plane.shades.length - 1))]);
+    return packed(TE.plane.shades[Math.round(Math.min(1, Math.max(0, share)) * (TE.plane.shades.length - 1))]);
   };
   TE.grey = () => (dark.matches ? 0xff55504a : 0xffc8c8c8);
   // Of every point, as pixels of a canvas have them.
@@ -50,7 +55,7 @@
   TE.pointClass = (row) => (column() ? textOf(column(), row) : TE.cluster(TE.plane.fine[row])?.name || `no ${TE.words().cluster}`);
   TE.pointColour = (row) => `#${[0, 8, 16].map((shift) => ((TE.pointShades()[row] >> shift) & 255).toString(16).padStart(2, "0")).join("")}`;
   TE.pointFacts = (row) => [TE.cluster(TE.plane.fine[row])?.name, ...columns().filter((one) => one.name !== TE.run().noun).map((one) => `${one.name} ${textOf(one, row)}`)].filter(Boolean);
-  TE.pointName = (row) => TE.run().images[TE.plane.image[row]].name;
+  TE.pointName = (row) => TE.plane.names?.[row] || TE.run().images[TE.plane.image[row]].name;
 
   const drawLegend = () => {
     const one = column(), part = byId("column-part");
@@ -76,7 +81,7 @@
         TE.emit("colour");
       });
       make("span", label, "", { class: "chip" }).style.background = code ? one.colours[code - 1] : "#999999";
-      make("span", label, code ? one.names[code - 1] : "unknown or other");
+      make("span", label, code ? one.names[code - 1] : OTHER);
       make("td", row, (counts.get(code) || 0).toLocaleString("en"));
       const choose = make("button", make("td", row), "Choose", { type: "button", "aria-label": `Choose all of ${code ? one.names[code - 1] : "unknown"}` });
       choose.addEventListener("click", () => TE.choose(TE.rowsWhere((at) => valueAt(one, at) === code)));

@@ -46,13 +46,15 @@
   }, true)));
   TE.on("image", (pane) => { if (cursor?.pane === pane) leave(); });
   TE.on("run panes", leave);
-  // The row of the plane whose tile the cursor is on; -1 where the plane has none.
+  // Where the keys are: at the cursor; of a volume, where its planes meet. Null where they are nowhere.
+  const spot = () => cursor || (TE.planar() || !state.documents[0] ? null : { pane: 0, centre: TE.cutsAt() });
+  // The row of the plane whose tile is there; -1 where the plane has none.
   const rowAt = () => {
-    if (!TE.plane || (!cursor && !TE.isWhole())) return -1;
-    return TE.isWhole() ? TE.plane.point_of[state.images[0]] : TE.nearestTile(state.images[cursor.pane], cursor.centre);
+    if (!TE.plane || (!spot() && !TE.isWhole())) return -1;
+    return TE.isWhole() ? TE.plane.point_of[state.images[0]] : TE.nearestTile(state.images[spot().pane], spot().centre);
   };
   TE.chooseAtCursor = async () => {
-    if ((!cursor && !TE.isWhole()) || !(await TE.loadPlane())) return;
+    if ((!spot() && !TE.isWhole()) || !(await TE.loadPlane())) return;
     const row = rowAt();
     if (row < 0) byId("spoken").textContent = "Nothing of the table is here.";
     else TE.choose(state.chosen.includes(row) ? state.chosen.filter((one) => one !== row) : [...state.chosen, row]);

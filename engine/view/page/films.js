@@ -10,9 +10,8 @@
     const wait = make("div", null, "Reading the table of films …", { class: "bar" });
     byId("films").replaceChildren(wait);
     table = await TE.api.get(`runs/${state.run}/films`);
-    const scores = Object.keys(table.scores);
-    choice.sort = scores.includes("pasted_neighbours") ? "pasted_neighbours" : scores.at(-1) || "";
-    choice.map = Math.max(0, table.maps.findIndex((name) => ["evidence", "gradcam"].includes(name)));
+    choice.sort = table.first_score;
+    choice.map = table.first_map;
     build();
   };
   const build = () => {

@@ -24,7 +24,7 @@
     ["l", "lasso on and off", () => TE.setLasso(!TE.lassoing)],
     ["e", "name clusters", press("edit"), true],
     ["s", "tiles like the one at the cursor, else in the middle", () => { if (!TE.run().films && state.documents[0]) TE.emit("click", TE.cursorAt() || { pane: 0, centre: TE.middle() }); }, true],
-    ["x", "choose the tile at the cursor or the image, or let go of it", () => TE.chooseAtCursor().catch((error) => TE.say(error.message))],
+    ["x", "choose the tile at the cursor or where the planes of a volume meet, or the image; or let go of it", () => TE.chooseAtCursor().catch((error) => TE.say(error.message))],
     ["n", "next chosen tile or image", () => TE.nextChosen(1)],
     ["b", "the chosen one before", () => TE.nextChosen(-1)],
     ["Escape", "let go of the cursor; else of the lasso and of chosen tiles", () => {
@@ -51,7 +51,7 @@
     make("td", row, what);
   }
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (event.target.matches("input[type=text], select, textarea")) return;
     const found = KEYS.find(([key]) => key === event.key);
     if (!found || !state.folder || (found[3] && TE.answers)) return;

@@ -36,18 +36,18 @@
     box.replaceChildren();
     for (let i = 0; i < Math.min(most, rows.length); i += 1) {
       const row = rows[Math.floor(i * step)];
-      TE.patch(box, { image: TE.plane.image[row], centre: TE.rowCentre(row), fine: TE.plane.fine[row], colour: TE.pointColour(row) });
+      TE.patch(box, { image: TE.plane.image[row], centre: TE.rowCentre(row), fine: TE.plane.fine[row], colour: TE.pointColour(row), name: TE.pointName(row) });
     }
     TE.emit("chosen");
   };
   TE.choose = choose;
   const all = () => Array.from({ length: TE.plane.count }, (_, row) => row);
 
-  // Draws while the pointer is down; `done` gets the polygon in CSS pixels of the element.
-  const drawn = (element, done) => {
+  // Draws while the pointer is down, where it `can`; `done` gets the polygon in CSS pixels of the element.
+  const drawn = (element, done, can = () => true) => {
     let polygon = null, line = null;
     element.addEventListener("pointerdown", (event) => {
-      if (!TE.lassoing || event.button) return;
+      if (!TE.lassoing || event.button || !can()) return;
       event.stopPropagation();
       event.preventDefault();
       const box = element.getBoundingClientRect();
@@ -89,13 +89,13 @@
       const point = map.viewer.viewport.viewportToViewerElementCoordinates(map.toView(...TE.rowCentre(row)));
       return inside(polygon, point.x, point.y);
     }));
-  })));
+  }, () => !TE.isWhole())));
 
   TE.setLasso = async (on) => {
     if (on) await TE.loadPlane().catch((error) => TE.say(error.message));
     TE.lassoing = on && !!TE.plane;
     byId("lasso-plane").setAttribute("aria-pressed", TE.lassoing);
-    TE.maps.forEach((map) => map.viewer.setMouseNavEnabled(!TE.lassoing));
+    TE.maps.forEach((map) => map.viewer.setMouseNavEnabled(!TE.lassoing || TE.isWhole()));
   };
   byId("lasso-plane").addEventListener("click", () => TE.setLasso(!TE.lassoing));
   byId("lasso-clear").addEventListener("click", () => choose([]));

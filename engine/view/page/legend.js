@@ -88,7 +88,7 @@
     const overlay = TE.overlayOf(0), scale = byId("scale");
     byId("least-row").hidden = overlay?.kind !== "values";
     drawLeast();
-    const maps = found.overlays.some((one) => one.kind !== "mask"), none = !maps && /sites|anomaly|classify/.test(TE.run().command) ? "The run has no map of this image." : "";
+    const maps = found.overlays.some((one) => one.kind !== "mask"), none = !maps && TE.run().maps ? "The run has no map of this image." : "";
     scale.textContent = overlay?.kind === "values" ? `clear ${overlay.low.toPrecision(3)} … opaque ${overlay.high.toPrecision(3)}${overlay.name === "confidence" ? "" : ", of this image"}` : none;
     scale.hidden = !scale.textContent;
   };

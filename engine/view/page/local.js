@@ -118,7 +118,7 @@
     url: (path, values) => {
       const of = parts(path);
       if (path.endsWith("/means")) return `means-${of.run}.png`;
-      if (path.endsWith("/thumbnail")) return `thumbs/${of.name}.jpg`;
+      if (path.endsWith("/thumbnail")) return TE.answers[`runs/${of.run}/images/${of.image}`].pictures.some((one) => one.number === 0) ? `thumbs/${of.name}.jpg` : "";
       if (path.endsWith("/patch")) return ""; // tiles are seen on their slide
       if (path.endsWith("/slice")) return slice(path, values);
       return of.kind === "pictures" ? `tiles/${of.name}-p${of.number}/${values.z}-${values.y}-${values.x}.jpg` : drawn(path, values);

@@ -36,7 +36,7 @@
   const names = () => TE.run().images.map((one) => (one.subject && !one.name.includes(one.subject) ? `${one.name} (${one.subject})` : one.name));
   TE.chooseImage = () => picker.focus();
 
-  const setRun = async (number) => {
+  const setRun = async (number, image = 0) => {
     Object.assign(state, { run: number, images: [0, 0], pictures: [0, 0], documents: [null, null], hidden: new Set(), overlay: "clusters", overlayChosen: false, least: 0 });
     const run = TE.run(), several = run.images.length > 0;
     state.level = run.tree?.shown || 0;
@@ -46,14 +46,20 @@
     byId("image-choice").hidden = !several;
     byId("two").hidden = run.images.length < 2 && run.axes.length !== 2;
     byId("pane-0").hidden = byId("side").hidden = !several; // films, and a run that cannot be shown
-    const unfinished = run.status === "done" || run.saving || run.error ? "" : "This run is not finished: what it has so far is shown. ";
+    TE.say("");
+    sayOfRun();
     TE.emit("run");
     await setPanes("one");
     if (several) await TE.show(0, 0);
+    if (image > 0 && image < run.images.length) await TE.show(0, image); // where it cannot be shown, the first one stays
     if (several && TE.isWhole()) await setPanes("plane"); // it is the answer
-    else if (state.documents[0]?.pictures.some((one) => one.name.includes("/"))) await setPanes("two"); // before and after
-    TE.say([run.error, unfinished, state.documents[0]?.missing].filter(Boolean).join(" "));
+    else if (state.documents[0]?.pictures.some((one) => one.version)) await setPanes("two"); // before and after
   };
+  const sayOfRun = () => {
+    const run = TE.run();
+    TE.sayOfRun(run.error || (run.status === "done" || run.saving ? "" : "This run is not finished: what it has so far is shown."));
+  };
+  TE.on("saved", sayOfRun);
 
   TE.on("run saved", () => {
     const run = TE.run();
@@ -78,10 +84,7 @@
     const runs = state.folder.runs;
     byId("run").replaceChildren(...runs.map((one, i) => make("option", null, one.name, { value: i })));
     byId("run-choice").hidden = runs.length < 2;
-    await setRun(number("run") < runs.length ? number("run") : 0);
-    if (number("image") > 0 && number("image") < TE.run().images.length) {
-      await setImage(0, number("image"));
-    }
+    await setRun(number("run") < runs.length ? number("run") : 0, number("image"));
     if (number("level")) TE.setLevel(number("level"));
     document.body.dataset.ready = "yes";
   };

@@ -95,7 +95,7 @@
         context.strokeStyle = colour;
         context.strokeRect(start.x, start.y, end.x - start.x, end.y - start.y);
       };
-      if (TE.plane) {
+      if (TE.plane && !TE.isWhole()) { // a point that is a whole image lies nowhere on it
         context.fillStyle = MARK;
         for (const row of state.chosen) {
           if (TE.plane.image[row] !== state.images[pane]) continue;

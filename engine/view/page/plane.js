@@ -14,8 +14,12 @@
       return null;
     }
     byId("plane-title").textContent = `Reading the table of ${TE.words().nouns} …`;
-    const buffer = await TE.api.bytes(`runs/${run}/plane`), bytes = new Uint8Array(buffer);
+    const buffer = await TE.api.bytes(`runs/${run}/plane`).catch((error) => {
+      if (run === state.run) byId("plane-title").textContent = `No plane: ${error.message}`;
+      throw error;
+    });
     if (run !== state.run) return null; // another run was chosen since
+    const bytes = new Uint8Array(buffer);
     const start = bytes.indexOf(10) + 1, head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, start)));
     const column = (Type, number) => new Type(buffer, start + 4 * number * head.count, head.count);
     const axes = head.axes.length;
@@ -168,8 +172,9 @@
   const beside = ([dx, dy]) => {
     if (pointed < 0) return nearestPoint(canvas.clientWidth / 2, canvas.clientHeight / 2, Infinity);
     const [x, y] = TE.scatterPoint(pointed);
-    let best = pointed, least = Infinity;
+    let best = TE.isOff(pointed) ? -1 : pointed, least = Infinity;
     for (let row = 0; row < TE.plane.count; row += 1) {
+      if (TE.isOff(row)) continue;
       const [px, py] = TE.scatterPoint(row), along = (px - x) * dx + (py - y) * dy, across = Math.abs((px - x) * dy) + Math.abs((py - y) * dx);
       if (along > 0.5 && across <= along && along + across < least) [best, least] = [row, along + across];
     }
@@ -179,7 +184,7 @@
     if (!TE.plane || event.ctrlKey || event.metaKey || event.altKey) return;
     if (WAYS[event.key]) {
       pointed = beside(WAYS[event.key]);
-      byId("spoken").textContent = byId("hover").textContent = told(pointed);
+      byId("spoken").textContent = byId("hover").textContent = pointed < 0 ? "Nothing that is switched on lies there." : told(pointed);
       soon();
     } else if (event.key === "Enter" && pointed >= 0) go(pointed);
     else if (event.key.startsWith("Page")) zoom(event.key === "PageUp" ? 1 / 1.5 : 1.5, ...(pointed < 0 ? [canvas.clientWidth / 2, canvas.clientHeight / 2] : TE.scatterPoint(pointed)));

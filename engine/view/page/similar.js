@@ -6,7 +6,7 @@
 
   TE.tileSide = () => {
     const overlay = state.documents[0]?.overlays.find((one) => one.kind === "clusters") || state.documents[0]?.overlays[0];
-    return overlay ? overlay.lengths[1] / overlay.shape.at(-1) : 0;
+    return overlay ? overlay.lengths.at(-1) / overlay.shape.at(-1) : 0;
   };
   TE.position = (centre) => Object.fromEntries(TE.run().axes.map((axis, i) => [axis, centre[i].toFixed(2)]));
   const lengths = (centre) => centre.map((value) => (Math.abs(value) >= 10000 ? `${(value / 1000).toFixed(1)} mm` : `${value.toFixed(0)} µm`)).join(", ");
@@ -62,14 +62,15 @@
     return true;
   };
 
-  const search = async ({ pane, centre }) => {
+  // `save`: whether an index that is built for it is kept; of what is only looked at, it is not.
+  const search = async ({ pane, centre }, save = 1) => {
     const asked = { pane, centre }, run = state.run;
     at = asked;
     const late = () => at !== asked || run !== state.run; // another click was made since
     const note = byId("similar-note"), box = byId("similar");
     note.textContent = "Looking …";
     try {
-      const found = await TE.api.get(`${TE.path(pane)}/similar`, { ...(TE.isWhole() ? {} : TE.position(centre)), k: 8, same: byId("same").checked ? 1 : 0 });
+      const found = await TE.api.get(`${TE.path(pane)}/similar`, { ...(TE.isWhole() ? {} : TE.position(centre)), k: 8, same: byId("same").checked ? 1 : 0, save });
       if (late()) return;
       if (found.none) throw new Error(found.none);
       box.replaceChildren();
@@ -91,7 +92,7 @@
   });
   TE.on("image", (pane) => {
     if (pane || !TE.isWhole()) return;
-    if (!TE.answers && TE.run().similar) search({ pane, centre: [] });
+    if (!TE.answers && TE.run().similar) search({ pane, centre: [] }, 0);
     drawCase();
   });
   TE.on("level plane-loaded", () => drawCase());
@@ -101,7 +102,8 @@
     byId("case-part").hidden = row < 0;
     if (row < 0) return;
     byId("case-title").textContent = `This ${TE.words().noun}`;
-    byId("case").textContent = [TE.run().images[state.images[0]].name, ...TE.pointFacts(row)].join(" · ");
+    const names = [...new Set([TE.pointName(row), TE.run().images[state.images[0]].name])]; // of a subject, and of its volume
+    byId("case").textContent = [...names, ...TE.pointFacts(row)].join(" · ");
   };
   byId("means-on").addEventListener("click", () => byId("means-dialog").showModal());
   byId("same").addEventListener("change", () => { if (at) search(at); });

@@ -85,6 +85,13 @@
     };
   };
 
+  // The name of what the server puts over an image first; a mask is shown only where it is asked for.
+  const firstOf = ({ first_overlay: first, overlays, pictures }) => {
+    if (!first) return "";
+    const isPicture = first.kind === "pictures", found = (isPicture ? pictures : overlays).find((one) => one.number === first.number);
+    return found ? (isPicture ? PICTURE : "") + found.name : "";
+  };
+  const shownPanes = () => (state.panes === "two" ? [0, 1] : [0]);
   TE.load = async (pane) => {
     const wanted = TE.path(pane);
     const found = await TE.api.get(wanted);
@@ -92,13 +99,9 @@
     state.documents[pane] = found;
     state.pictures[pane] = Math.min(state.pictures[pane], found.pictures.length - 1);
     if (pane === 0) {
-      // Where there are no clusters: values, such as evidence. A mask is shown only where it is asked for.
-      const names = TE.overlayNames(0), all = found.overlays.filter((one) => one.kind === "values");
-      const values = all.find((one) => /evidence|pasted neighbours/.test(one.name)) || all[0];
-      const stains = /register/.test(TE.run().command) && found.pictures.length > 1;
-      if (state.overlay ? !names.includes(state.overlay) : !state.overlayChosen) state.overlay = values?.name || (stains ? PICTURE + found.pictures[1].name : "");
+      if (state.overlay ? !TE.overlayNames(0).includes(state.overlay) : !state.overlayChosen) state.overlay = firstOf(found);
     }
-    TE.say(found.missing);
+    TE.say([...new Set(shownPanes().map((one) => state.documents[one]?.missing))].filter(Boolean).join(" "));
     TE.emit("image", pane);
   };
   // Whether the image could be shown; else the one before stays.

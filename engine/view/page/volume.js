@@ -120,7 +120,7 @@
     build(pane);
     draw();
   });
-  TE.on("go", (centre) => { at = [...centre]; draw(); });
+  TE.on("go", (centre) => { at = [...centre]; draw(); TE.emit("hover", { pane: 0, centre: [...at], speak: true }); });
   TE.on("panes", () => { if (!TE.planar()) [0, 1].forEach(bare); });
   TE.on("level hidden overlay opacity sure least saved panes", soon);
   window.addEventListener("resize", soon);

@@ -256,6 +256,14 @@ def test_volumes_and_films_are_drawn(browser: Any, finished: Callable[..., Any],
         page.locator(".cut .box").first.click()
         page.wait_for_selector("#similar button img")
         assert picture(page, ".cut .frame").std() > 20 and page.locator("#edit").is_disabled()
+        page.locator("#legend button").first.click()
+        until(page, "TE.state.chosen.length > 1")
+        first, second = page.evaluate("TE.state.chosen.slice(0, 2)")
+        for row in (first, second):  # where the planes meet is what a cursor is on a slide
+            page.keyboard.press("n")
+            until(page, f"TE.nearestTile(TE.state.images[0], TE.cutsAt()) === {row}")
+        page.keyboard.press("x")
+        until(page, f"!TE.state.chosen.includes({second}) && TE.state.chosen.includes({first})")
         side = picture(page, "#side").mean()
         assert side < 90 if scheme == "dark" else side > 170
         assert not faults

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from view_browser import Faults, picture, share_of, until, visit
+from view_browser import Faults, drag, picture, share_of, until, visit
 from view_client import client_of
 
 from tile_engine.engine.api import viewing
@@ -51,6 +51,41 @@ def test_volumes_are_found_in_the_plane_and_beside_those_most_like_them(
         until(page, "TE.byId('spoken').textContent.includes('age')")
         marks = page.locator("#pane-0 .cut").first.locator(".mark").all_inner_texts()
         assert marks == ["A", "P", "L", "R"] and not faults
+        page.select_option("#colour", "label")
+        for box in page.locator("#column-legend input").all():
+            box.uncheck()
+        page.focus("#scatter")
+        page.keyboard.press("ArrowLeft")
+        until(page, "TE.byId('spoken').textContent === 'Nothing that is switched on lies there.'")
+        assert not faults
+
+        refusal = {"status": 422, "content_type": "application/json", "body": '{"error": "it is damaged"}'}
+        page.route("**/api/runs/0/plane", lambda route: route.fulfill(**refusal))
+        page.reload()
+        page.wait_for_selector("body[data-ready=yes]")
+        assert (
+            page.inner_text("#plane-title") == "No plane: it is damaged" == f"No plane: {page.inner_text('#message')}"
+        )
+        page.close()
+
+
+def test_images_with_scores_are_chosen_in_the_plane_and_not_on_the_slide(
+    browser: Any, finished: Callable[..., Any]
+) -> None:
+    """A point is a whole slide: nothing is drawn for it on the slide, and a lasso there chooses nothing."""
+    with client_of(finished("anomaly", "slides").out) as client:
+        page, faults = visit(browser, client)
+        until(page, "!!TE.plane")
+        page.keyboard.press("x")
+        until(page, "TE.state.chosen.length === 1")
+        page.wait_for_timeout(200)
+        page.keyboard.press("0")
+        chosen = page.evaluate("TE.state.chosen")
+        assert page.evaluate("TE.plane.image[TE.state.chosen[0]] === TE.state.images[0]")
+        page.keyboard.press("l")
+        drag(page, "#pane-0 .stage", 100)
+        page.wait_for_timeout(200)
+        assert page.evaluate("TE.state.chosen") == chosen and not faults
         page.close()
 
 
@@ -69,6 +104,13 @@ def test_groups_are_seen_in_the_plane_at_every_level(browser: Any, finished: Cal
         assert not page.locator("#edit").is_visible(), "groups have no names to save"
         page.click("#means-on")
         assert page.locator("#means-large").evaluate("(image) => image.naturalWidth") > 500 and not faults
+        page.keyboard.press("1")
+        assert page.evaluate("TE.state.panes") == "plane", "keys do nothing behind a dialog"
+        page.keyboard.press("Escape")
+        page.wait_for_selector("#means-dialog", state="hidden")
+        assert page.evaluate("TE.state.chosen") == members
+        subject = page.evaluate("TE.plane.names[TE.plane.point_of[0]]")
+        assert page.inner_text("#case").startswith(f"{subject} · ")
         page.close()
 
 

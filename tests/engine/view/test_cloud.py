@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from view_client import client_of
@@ -18,7 +20,9 @@ import tile_engine
 from tile_engine.engine.runs.cluster.subjects.tree import group_of_subjects, groups_document
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.search.search import search
-from tile_engine.engine.view.cloud import components
+from tile_engine.engine.view.cloud import table_of_cases
+from tile_engine.engine.view.columns import Listed, shown_columns
+from tile_engine.engine.view.places import components
 from tile_engine.engine.view.viewed import orientation
 from tile_engine.stores.volumes.reader import open_volume
 
@@ -59,6 +63,7 @@ def test_points_of_groups_are_the_subjects_at_every_level(finished: Callable[...
         head, _, images, fine = head_and_columns(client.bytes("runs/0/plane"))
         means = client.bytes("runs/0/means")
         status = client.ask("/api/runs/0/clusters", "POST", {"level": 2, "rows": []}, X_Tile_Engine="1")[0]
+    assert {groups.subjects.index(name) for name in head["names"]} == set(range(len(head["names"])))
     assert (run["cases"], run["means"], run["tree"]["can_be_named"], head["noun"]) == (
         "subject",
         True,
@@ -100,6 +105,54 @@ def test_similar_volumes_are_those_of_a_search(finished: Callable[..., Any]) -> 
         (hit.name, pytest.approx(hit.distance)) for hit in hits.rows
     ]
     assert found["query"]["image"] == 0 and found["query"]["centre"] == []
+
+
+def test_an_image_that_is_only_looked_at_leaves_no_index(finished: Callable[..., Any], tmp_path: Path) -> None:
+    out = finished("embed", "volumes").copy(tmp_path / "out")
+    shutil.rmtree(out / "index", ignore_errors=True)
+    with client_of(out, lambda *_: None) as client:
+        looked = client.get("runs/0/images/0/similar?save=0")
+        assert looked["hits"] and not (out / "index").exists()
+        assert client.get("runs/0/images/0/similar") == looked and (out / "index").is_dir()
+
+
+def test_a_table_that_is_being_written_has_no_plane(finished: Callable[..., Any], tmp_path: Path) -> None:
+    """The root metadata comes last: all else may lie there already."""
+    out = finished("embed", "volumes").copy(tmp_path / "out")
+    (out / "tables" / "volumes.zarr" / "zarr.json").unlink()
+    assert table_of_cases(load(out)) is None
+
+
+@pytest.mark.parametrize("scale", [1e-7, 1.0, 1e9])
+def test_numbers_of_any_range_lie_between_low_and_high(scale: float) -> None:
+    values = np.random.default_rng(0).uniform(1, 2, 40) * scale
+    values[3] = np.nan
+    (column,), _ = shown_columns(Listed(pd.DataFrame({"dose": values}), [""] * 40, "point"))
+    known = [value for value in column["values"] if value == value]
+    assert len({*known}) == len(known) == 39 and (min(known), max(known)) == (column["low"], column["high"])
+    np.testing.assert_allclose(column["values"], values, rtol=1e-5)
+
+
+@pytest.mark.parametrize("by", ["image", "point"])
+def test_columns_that_name_a_case_are_not_shown_nor_sent(by: str) -> None:
+    """Ten patients of two rows each: their names differ less than the rows do."""
+    subjects = [f"s{row // 2}" for row in range(20)]
+    columns = {
+        "patient_name": [f"Doe {subject}" for subject in subjects],
+        "mrn": [1000.0 + row // 2 for row in range(20)],
+        "Sex": ["m", "m", "f", "f"] * 5,
+        "ward": [f"w{row // 4}" for row in range(20)],
+    }
+    listed = Listed(pd.DataFrame(columns), subjects, by)
+    shown, _ = shown_columns(listed)
+    sent, behind = shown_columns(listed, ())
+    assert [one["name"] for one in shown] == ["Sex", "mrn", "ward"] and all(
+        "texts" in one for one in shown if "names" in one
+    )
+    assert [one["name"] for one in sent] == ["Sex"] and "texts" not in sent[0]
+    assert behind == ("patient_name", "mrn", "ward")
+    named, _ = shown_columns(listed, ("ward",))
+    assert [one["name"] for one in named] == ["Sex", "ward"]
 
 
 def test_similar_subjects_are_nearest_by_their_embeddings(finished: Callable[..., Any]) -> None:

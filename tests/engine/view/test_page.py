@@ -16,16 +16,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tile_engine.cli.view import view
 from tile_engine.engine.api import viewing
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.show.palette import FIXED_COLOURS
-from tile_engine.engine.view import data, deep, plane, size
+from tile_engine.engine.view import data, deep, plane, size, static
+from tile_engine.engine.view.cloud import cloud_of
 from tile_engine.engine.view.held import Held
 from tile_engine.engine.view.overview import image_document, overview
 from tile_engine.engine.view.routes import PAGE, page_file, page_files
 from tile_engine.engine.view.static import check_target, write_page
 from tile_engine.engine.view.viewer import Viewer, open_viewer
-from tile_engine.errors import MachineError, SettingsError
+from tile_engine.errors import CorruptError, MachineError, SettingsError, SlideError
 
 OWN = sorted(path for path in PAGE.glob("*") if path.is_file())
 MAX_LINES = 300
@@ -178,6 +180,69 @@ def test_the_page_to_send_names_no_subject_and_no_folder(
     assert not any(text in answers for text in ("Mrs Doe", str(tmp_path), str(out), "lost.tif"))
 
 
+def test_a_page_of_whole_images_leaves_out_those_that_cannot_be_read(
+    finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is missing when the page is begun, and one turns out to be damaged while it is written."""
+    opened, cells = Viewer.deep, static.picture_cells
+    viewer = open_viewer(finished("embed", "volumes").out)
+    damaged = viewer.deep(0, 1, 0)
+
+    def deep_of(self: Viewer, run: int, image: int, picture: int) -> Any:
+        if image == 0:
+            raise SlideError("it is gone")
+        return damaged if image == 1 else opened(self, run, image, picture)
+
+    def cells_of(one: Any, most: int) -> Any:
+        if one is damaged:
+            raise CorruptError("a chunk is damaged")
+        return cells(one, most)
+
+    monkeypatch.setattr(Viewer, "deep", deep_of)
+    monkeypatch.setattr(static, "picture_cells", cells_of)
+    folder = write_page(viewer, tmp_path / "page").parent
+    assert sorted(path.name for path in (folder / "thumbs").iterdir()) == [f"0-{image}.jpg" for image in (2, 3, 4, 5)]
+    answers = json.loads(re.search(r"answers: (.*) };", (folder / "answers.js").read_text())[1])
+    notes = [answers[f"runs/0/images/{image}"]["missing"] for image in range(3)]
+    assert notes == ["volume: not here, the file could not be read.", "volume: not here, the file is damaged.", ""]
+    assert [answers[f"runs/0/images/{image}"]["pictures"][0]["number"] for image in range(3)] == [-1, -1, 0]
+
+
+def test_a_page_has_the_columns_that_are_named_and_says_which_it_has_not(
+    finished: Callable[..., Any], tmp_path: Path
+) -> None:
+    out, events = finished("embed", "volumes").out, []
+    viewing.write_static(out, tmp_path / "page", events.append)
+    sent, *behind = (event.facts for event in events if event.kind == "note" and "bytes" not in event.facts)
+    assert sent == {"columns": ["label", "age", "site"]} and not behind
+    with pytest.raises(SettingsError, match="no such column is in the list") as refused:
+        viewing.write_static(out, tmp_path / "other", columns=["ward"])
+    assert "age" in refused.value.message and not (tmp_path / "other").exists()
+    with pytest.raises(SettingsError, match="give --static FOLDER, too"):
+        view(str(out), columns="age")
+
+
+def test_cells_of_many_overlays_are_reduced_and_the_page_says_so(
+    finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = finished("cluster", "slides").out
+    monkeypatch.setattr(data, "MAX_VOXELS", 40)
+    page, viewer = viewing.write_static(out, tmp_path / "page"), open_viewer(out)
+    document = json.loads(re.search(r"answers: (.*) };", (page.parent / "answers.js").read_text())[1])[
+        "runs/0/images/0"
+    ]
+    cells = json.loads(re.search(r'TE\.cells\("0-0", (.*)\);', (page.parent / "data" / "0-0.js").read_text())[1])
+    for overlay in document["overlays"]:
+        height, width = overlay["shape"]
+        assert (
+            height * width <= 40
+            and len(zlib.decompress(base64.b64decode(cells[str(overlay["number"])]))) == height * width
+        )
+        assert f"{overlay['name']}: shown with cells of" in document["missing"]
+        whole = viewer.grid(0, 0, overlay["number"]).frame
+        assert overlay["lengths"][0] >= whole.shape[0] * whole.spacing[0]
+
+
 def test_a_static_page_is_not_of_films(finished: Callable[..., Any], tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="on films"):
         viewing.write_static(finished("anomaly", "films").out, tmp_path / "page")
@@ -190,6 +255,7 @@ def test_the_static_page_of_volumes_has_their_voxels_and_the_plane(
     out, events = finished("cluster", "subjects").out, []
     monkeypatch.setattr(data, "MAX_VOXELS", 10_000)
     page, viewer = viewing.write_static(out, tmp_path / "page", events.append), open_viewer(out)
+    job = load(out)
     size_note, columns = [event for event in events if event.kind == "note"]
     assert size_note.text.endswith(f"will be written to {tmp_path / 'page'}")
     assert columns.facts["columns"] == ["label", "age", "site"]
@@ -204,7 +270,9 @@ def test_the_static_page_of_volumes_has_their_voxels_and_the_plane(
     points = json.loads(
         re.search(r'TE\.cells\("0-plane", (.*)\);', (page.parent / "data" / "0-plane.js").read_text())[1]
     )
-    assert zlib.decompress(base64.b64decode(points["plane"])) == plane.encoded(viewer, 0)
+    assert zlib.decompress(base64.b64decode(points["plane"])) == plane.encoded(
+        cloud_of(job, plane.check_table(viewer, 0), ()), job.modality.axes
+    )
     assert (page.parent / "thumbs" / "0-5.jpg").is_file() and (page.parent / "means-0.png").is_file()
     assert not any(f'"{subject}"' in text for subject in ("s0", "s5") for text in (str(answers), str(points)))
 

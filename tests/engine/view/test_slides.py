@@ -47,7 +47,7 @@ def run(finished: Callable[..., Any]) -> Any:
 def test_runs_and_images_are_listed(client: Client, run: Any) -> None:
     (shown,) = client.get("runs")["runs"]
     assert [image["name"] for image in shown["images"]] == ["a.tif", "b.tif", "c.tif"]
-    assert (shown["command"], shown["status"], shown["axes"]) == ("cluster", "done", ["y", "x"])
+    assert (shown["maps"], shown["status"], shown["axes"]) == (True, "done", ["y", "x"])
     document = client.get("runs/0/images/1")
     assert document["pictures"][0]["shape"] == list(run.image(run.slides[1]).shape[1:])
     assert [(o["name"], o["kind"]) for o in document["overlays"]] == [

@@ -37,7 +37,7 @@ def draw_pictures(
     if layout := layout_in(table):
         width = len(str(group.max()))
         columns = {"group": np.array([f"group {g:{width}d}" for g in group])}
-        listed, more = plane_columns(table, listed_names(table))
+        listed, more = plane_columns(table.obs, listed_names(table))
         columns |= listed
         found["plane"] = volume_plane(maps / "plane.png", layout[0], columns, title=PLANES[layout[1]])
     if len(validity.rows) > 1:

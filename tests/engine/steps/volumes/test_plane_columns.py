@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 
@@ -19,7 +17,7 @@ def test_class_age_and_sex_come_first_and_what_tells_nothing_is_left_out() -> No
         "Age": [float(i) for i in range(39)] + [np.nan],
         "label": ["ill", "", "well", "ill"] * 10,
     }
-    found, more = plane_columns(SimpleNamespace(obs=pd.DataFrame(columns)), columns)
+    found, more = plane_columns(pd.DataFrame(columns), columns)
     assert list(found) == ["label", "Age", "sex", "scanner"] and more == ()
     assert found["sex"].tolist()[:3] == ["1", "2", ""]
     assert found["Age"].dtype.kind == "f" and np.isnan(found["Age"][-1])
@@ -27,7 +25,7 @@ def test_class_age_and_sex_come_first_and_what_tells_nothing_is_left_out() -> No
 
 def test_columns_beyond_the_bound_are_named() -> None:
     columns = {f"c{i}": ["a", "b"] for i in range(MAX_COLUMNS + 2)}
-    found, more = plane_columns(SimpleNamespace(obs=pd.DataFrame(columns)), columns)
+    found, more = plane_columns(pd.DataFrame(columns), columns)
     assert len(found) == MAX_COLUMNS and more == (f"c{MAX_COLUMNS}", f"c{MAX_COLUMNS + 1}")
 
 

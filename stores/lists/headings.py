@@ -50,7 +50,11 @@ CLASSES = frozenset({
 })  # fmt: skip
 """Plain headings of columns that mostly name classes. None is taken for the column `label` unless a user says so."""
 _BRACKET = re.compile(r"[(\[]([^()\[\]]*)[)\]]\s*$")
-_MICROMETRES = frozenset({"", "um", "μm", "micron", "microns", "um/px", "μm/px", "um/pixel", "μm/pixel"})
+_UNITS = {
+    "mpp": frozenset({"", "um", "μm", "micron", "microns", "um/px", "μm/px", "um/pixel", "μm/pixel"}),
+    "age": frozenset({"", "y", "yr", "yrs", "year", "years", "at scan", "at visit", "at baseline", "in years"}),
+}
+"""Meaning -> what may stand in brackets behind its heading: a column in another unit keeps its own name."""
 
 
 def plain_heading(heading: str) -> str:
@@ -85,7 +89,7 @@ def _rank(heading: str, role: str) -> int | None:
     if heading == role:
         return 0
     unit = _BRACKET.search(heading.casefold())
-    if plain not in ROLES[role] or (role == "mpp" and unit and unit[1].strip() not in _MICROMETRES):
+    if plain not in ROLES[role] or (unit and role in _UNITS and unit[1].strip() not in _UNITS[role]):
         return None
     return ROLES[role].index(plain) + 1
 

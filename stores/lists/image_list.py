@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cells import MISSING_WORDS, number_column, value_of
+from .cells import AGE, MISSING_WORDS, number_column, value_of
 from .delimited import MAX_TITLES
 from .headings import CARRIED, meanings, usual_roles
 from .sheet import read_sheet
@@ -94,9 +94,11 @@ def _number_notes(
         cells = [row.get(column, "") for row in rows]
         numbers = number_column(cells, column)
         if numbers is not None and (numbers.converted or numbers.unread or numbers.coded):
+            values = dict(zip(cells, numbers.values, strict=True))
+            other = "no ages up to 120 years" if column == AGE else "no numbers, or in another unit"
             parts = [
-                ("read as numbers", numbers.converted),
-                ("no numbers, and left out of figures", numbers.unread),
+                ("read as numbers", [f"{cell} -> {values[cell]:.12g}" for cell in numbers.converted]),
+                (f"{other}, and left out of figures", numbers.unread),
                 ("taken for missing, as they lie far from all others, and left out of figures", numbers.coded),
             ]
             said = [f"{what}: {count(len(found), 'cell')}, such as {named(found)}" for what, found in parts if found]

@@ -74,6 +74,16 @@ def same_values(column: str, texts: Sequence[str]) -> dict[str, str]:
     return {text: one for text, one in chosen.items() if text != one}
 
 
+def says_same(column: str, one: str, other: str) -> bool:
+    """Whether two cells of a column have one value, whatever their spelling.
+
+    >>> says_same("dx", "AD", "ad "), says_same("sex", "M", "male"), says_same("mask", "A.nii", "a.nii")
+    (True, True, False)
+    """
+    plain = sex_of if column.casefold() in SEX_COLUMNS else plain_spelling
+    return one == other or (column not in NOT_JOINED and plain(one) == plain(other))
+
+
 def listed_spelling(text: str, known: Collection[str]) -> str:
     """The value of a list that a user means, in another case or with other blanks; the text as it is where there is none.
 

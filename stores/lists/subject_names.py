@@ -1,4 +1,4 @@
-"""Subjects of a list, matched to those of files that spell them otherwise: `1` to `sub-01` where that is unambiguous."""
+"""Subjects and sessions of a list, matched to those of files that spell them otherwise: `1` to `sub-01` if unambiguous."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def _by(spelling: Callable[[str], str], names: Iterable[str]) -> dict[str, list[
 
 
 def _plain(name: str) -> str:
-    """Letters and digits, without case and the prefix `sub-`, which hold no punctuation in names of files."""
+    """Letters and digits, without case and the prefix `sub-` or `ses-`, which hold no punctuation in names of files."""
     text = unicodedata.normalize("NFC", name).casefold()
-    return re.sub(r"[\W_]+", "", re.sub(r"^sub-", "", text))
+    return re.sub(r"[\W_]+", "", re.sub(r"^(sub|ses)-", "", text))
 
 
 def _without_zeros(name: str) -> str:

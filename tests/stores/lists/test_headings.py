@@ -40,3 +40,8 @@ def test_only_what_may_be_meant_is() -> None:
         "path",
         "my label",
     ]
+
+
+def test_an_age_in_another_unit_than_years_is_no_age() -> None:
+    assert meanings(["Age (months)", "sex"]) == {"Age (months)": "Age (months)", "sex": "sex"}
+    assert meanings(["Age (Years)"]) == {"Age (Years)": "age"}

@@ -31,7 +31,8 @@ def test_missing_subjects_and_values_are_counted(tmp_path: Path) -> None:
 def test_numbers_that_were_read_otherwise_or_not_are_said(tmp_path: Path) -> None:
     said = notes(tmp_path, "path;age;stage\na;61,5;2a\nb;89+;2b\nc;old;3\nd;70;1\ne;71;1a\n")
     assert said[1:] == [
-        "age: read as numbers: 2 cells, such as '61,5', '89+'; no numbers, and left out of figures: 1 cell, such as 'old'"
+        "age: read as numbers: 2 cells, such as '61,5 -> 61.5', '89+ -> 89'; no ages up to 120 years, and left out of figures: "
+        "1 cell, such as 'old'"
     ]
 
 

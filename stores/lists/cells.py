@@ -15,8 +15,8 @@ MISSING_WORDS = frozenset({
 })  # fmt: skip
 """Cells that hold no value, in any case."""
 MISSING_NUMBERS = frozenset({-9999.0, -999.0, -99.0, -9.0, -1.0, 888.0, 999.0, 9999.0, 99999.0})
-"""Numbers that stand for a missing value where they lie farther from all others than those lie from each other; -1 does so
-only where no other number is negative."""
+"""Numbers that stand for a missing value where they lie farther from all others than those lie from each other, or a single other
+one lies from 0; -1 does so only beside several numbers of which none is negative."""
 AGE = "age"
 MAX_AGE = 120.0
 """Years; what is more, or below 0, is no age."""
@@ -157,14 +157,16 @@ def _missing_numbers(values: Iterable[float]) -> frozenset[float]:
 
     >>> sorted(_missing_numbers([61, 999, 70, -9])), sorted(_missing_numbers([900, 999, 1020]))
     ([-9, 999], [])
+    >>> sorted(_missing_numbers([1, 1, -9])), sorted(_missing_numbers([1, -1])), sorted(_missing_numbers([950, 999]))
+    ([-9], [], [])
     """
     known = {value for value in values if not math.isnan(value)}
     others = known - MISSING_NUMBERS
-    if len(others) < 2:
+    if not others:
         return frozenset()
     least, most = min(others), max(others)
-    reach = most - least
-    codes = known & MISSING_NUMBERS - ({-1.0} if least < 0 else set())
+    reach = most - least or abs(most)
+    codes = known & MISSING_NUMBERS - ({-1.0} if least < 0 or len(others) < 2 else set())
     return frozenset(one for one in codes if not least - reach <= one <= most + reach)
 
 

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from .cells import AGE, MISSING_WORDS, number_column, value_of
 from .delimited import MAX_TITLES
-from .headings import CARRIED, meanings, usual_roles
+from .headings import CARRIED, meanings, names_classes, usual_roles
 from .sheet import read_sheet
 
 Row = tuple[int, dict[str, str]]
 """Line of a row, and meaning -> value of its cells; a missing value is empty."""
-WORDS = frozenset({"path", "subject", "mpp"})
-"""Columns that are no measurements, even where their cells are numbers; mpp is read on its own."""
+WORDS = frozenset({
+    "path", "subject", "mpp", "part", "site", "label", "group", "split", "session", "stain", "scanner", "mask", "tissue_mask",
+})  # fmt: skip
+"""Columns that are no measurements, even where their cells are numbers: -9 is a class of theirs. mpp is read on its own."""
 WORDS_OF_SECTIONS = frozenset({"block", "stain", "reference", "landmarks"})
 """The same of lists of sections."""
 MAX_ROW_LENGTH = 100
@@ -89,11 +91,14 @@ def _number_notes(
 ) -> Iterator[str]:
     """What was read otherwise than it is written, and what was not read, in columns that hold mostly numbers."""
     for column in headings:
-        if column in words:
+        if column in words or names_classes(column):
             continue
         cells = [row.get(column, "") for row in rows]
         numbers = number_column(cells, column)
-        if numbers is not None and (numbers.converted or numbers.unread or numbers.coded):
+        if numbers is None and column == AGE and any(cells):
+            texts = named([cell for cell in cells if cell])
+            yield f"{headings[column]}: most cells are no ages in numbers, so no figure uses the column: such as {texts}"
+        elif numbers is not None and (numbers.converted or numbers.unread or numbers.coded):
             values = dict(zip(cells, numbers.values, strict=True))
             other = "no ages up to 120 years" if column == AGE else "no numbers, or in another unit"
             parts = [

@@ -36,6 +36,18 @@ def test_numbers_that_were_read_otherwise_or_not_are_said(tmp_path: Path) -> Non
     ]
 
 
+def test_numbers_of_classes_are_no_measurements(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{i % 3},{i % 2},{i % 2}\n" for i in range(9)) + "x,-9,999,999\n"
+    assert len(notes(tmp_path, "path,label,site,Diagnosis\n" + rows)) == 1
+
+
+def test_ages_that_are_mostly_ranges_are_said_to_be_in_no_figure(tmp_path: Path) -> None:
+    said = notes(tmp_path, "path,age\na,60-65\nb,70-75\nc,66\n")
+    assert said[1] == (
+        "age: most cells are no ages in numbers, so no figure uses the column: such as '60-65', '70-75', '66'"
+    )
+
+
 def test_values_stand_under_their_meaning(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("Path,participant_id,Label,sex\na.svs,n/a,1,F\n")
     assert read_list(tmp_path / "list.csv", ROLES).rows == (

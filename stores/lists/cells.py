@@ -15,8 +15,8 @@ MISSING_WORDS = frozenset({
 })  # fmt: skip
 """Cells that hold no value, in any case."""
 MISSING_NUMBERS = frozenset({-9999.0, -999.0, -99.0, -9.0, -1.0, 888.0, 999.0, 9999.0, 99999.0})
-"""Numbers that stand for a missing value where they lie farther from all others than those lie from each other, or a single other
-one lies from 0; -1 does so only beside several numbers of which none is negative."""
+"""Numbers that stand for a missing value where they lie farther from all others than those lie from each other, or one other
+number from 0; -1 does so only beside several numbers of which none is negative."""
 AGE = "age"
 MAX_AGE = 120.0
 """Years; what is more, or below 0, is no age."""

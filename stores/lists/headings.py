@@ -113,10 +113,13 @@ def names_classes(column: str) -> bool:
     return plain_heading(column) in CLASSES
 
 
-def canonical(name: str) -> str:
-    """The name under which a list's column is kept with its image; unusual names stay as they are.
+def listed_column(name: str, columns: Collection[str]) -> str:
+    """The column of a cohort that a user means: one of that name, else of that meaning, else of the same plain heading; the
+    name as it is where there is none.
 
-    >>> canonical("Label"), canonical("Diagnosis")
-    ('label', 'Diagnosis')
+    >>> listed_column("Gender", ["sex", "dx"]), listed_column("Gender", ["sex", "Gender"]), listed_column("DX", ["sex", "dx"])
+    ('sex', 'Gender', 'dx')
     """
-    return meanings([name], CARRIED).get(name, name)
+    meaning = meanings([name], CARRIED).get(name, name)
+    found = [name, meaning, *(one for one in columns if plain_heading(one) == plain_heading(name))]
+    return next((one for one in found if one in columns), name)

@@ -29,6 +29,8 @@ def test_numbers_names_and_files_stay_as_they_are() -> None:
     assert same_values("mask", ["A.nii", "a.nii"]) == {}
     comments = [f"comment {i}" for i in range(20)]
     assert same_values("comment", [*comments, "Comment 3"]) == {}
+    assert same_values("diagnosis", [*comments, "Comment 3"]) == {"Comment 3": "comment 3"}
+    assert same_values("grade", [*comments, "Comment 3"], {"grade"}) == {"Comment 3": "comment 3"}
     assert same_values("subject", [*comments, "Comment 3"]) == {"Comment 3": "comment 3"}
 
 

@@ -43,6 +43,8 @@ class ImageList:
     """What each column was taken for, and what could not be read."""
     first_rows: tuple[tuple[str, ...], ...] = ()
     """The first rows as they stand, to show where no headings are found."""
+    guesses: tuple[str, ...] = ()
+    """How the file was read, where that had to be guessed."""
 
     def lacks(self, role: str) -> list[str]:
         """The problem of a list without a column that it needs: what was looked for, and what stands there."""
@@ -53,6 +55,7 @@ class ImageList:
         return [
             f"column {role!r} is missing; there are {headings}. Looked for, in the first {MAX_TITLES} rows, was one with a "
             f"heading such as {SHOWN_HEADINGS[role]}. The list begins with: {rows}"
+            + "".join(f". {guess[0].upper()}{guess[1:]}" for guess in self.guesses)
         ]
 
 
@@ -60,7 +63,12 @@ def read_list(path: Path, roles: Collection[str]) -> ImageList:
     """The rows of a list whose columns may have these roles. Raises SettingsError (E_MANIFEST) if it cannot be read."""
     meant = {*roles, *CARRIED}
     key = "path" if "path" in roles else "subject"
-    sheet = read_sheet(path, lambda cells: key in usual_roles(cells, meant))
+
+    def headings_in(cells: Sequence[str]) -> int:
+        found = usual_roles(cells, meant)
+        return len(found) if key in found else 0
+
+    sheet = read_sheet(path, headings_in)
     meaning = meanings(sheet.names, meant)
     rows = tuple((line, {meaning[n]: value_of(cell) for n, cell in cells.items()}) for line, cells in sheet.rows)
     headings = {role: heading for heading, role in meaning.items()}
@@ -74,7 +82,7 @@ def read_list(path: Path, roles: Collection[str]) -> ImageList:
         notes.append(f"{unnamed} of {len(rows)} rows name no subject: each is a subject of its own")
     notes += _number_notes(headings, [row for _, row in rows], WORDS | (WORDS_OF_SECTIONS & set(roles)))
     notes = [f"{path.name}: {note}" for note in notes]
-    return ImageList(path, headings, rows, sheet.problems, tuple(notes), sheet.first_rows)
+    return ImageList(path, headings, rows, sheet.problems, tuple(notes), sheet.first_rows, sheet.notes)
 
 
 def _columns_note(headings: Mapping[str, str], roles: Collection[str]) -> str:

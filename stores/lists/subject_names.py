@@ -15,9 +15,12 @@ def match_subjects(listed: Collection[str], present: Collection[str]) -> dict[st
     """
     found: dict[str, str] = {}
     for spelling in (str, _plain, _without_zeros):
-        left = _by(spelling, (one for one in listed if one not in found))
-        right = _by(spelling, set(present) - set(found.values()))
-        found |= {a[0]: right[key][0] for key, a in left.items() if len(a) == 1 and len(right.get(key, [])) == 1}
+        left, right, taken = _by(spelling, listed), _by(spelling, present), set(found.values())
+        found |= {
+            names[0]: right[key][0]
+            for key, names in left.items()
+            if len(names) == 1 and len(right.get(key, [])) == 1 and names[0] not in found and right[key][0] not in taken
+        }
     return {one: found[one] for one in listed if one in found}
 
 

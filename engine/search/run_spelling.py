@@ -1,4 +1,4 @@
-"""run_spelling: what a list says of new volumes, spelt as the run's own list spells it: `p01` is the subject `P01` of the run."""
+"""run_spelling: what a list says of new volumes, spelt as the run spells it: `p01` is the subject `P01` of the run."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from ..pipeline.spec import Estimate, Pipeline
 from ..workers.gang import check_ranks
 from ..workers.placement import cluster_spec
 from .access import check_mode
+from .class_column import columns_of, with_class_column
 from .device_choice import STAGES as NETWORK
 from .device_choice import as_device_began, check_device_here
 from .difference import compared
@@ -73,7 +74,7 @@ def checked(
     Raises NoInputError where no image can be used, MachineError (E_NO_ROOM) where the results do not fit, and what the
     pipeline's own checks raise.
     """
-    settings = with_threads(settings, folder)
+    settings = with_class_column(with_threads(settings, folder), columns_of(cohort))
     inspected = pipeline.modality.open(cohort, settings)
     tell(inspected)
     if text := pipeline.caution(inspected):

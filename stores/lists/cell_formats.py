@@ -1,4 +1,4 @@
-"""Cell formats of workbooks: a date is stored as a number of days, and 007 as the number 7; the format says how it is shown."""
+"""Cell formats of workbooks: a date is stored as a number of days, and P007 as the number 7; the format says what is shown."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ DAY_ONE, DAY_ONE_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)
 """Day 0 of workbooks, and of those that old spreadsheets of Apple wrote."""
 MOST_DAYS = 2_958_465
 """The last day that spreadsheets show: 9999-12-31."""
-_DATES = frozenset({*range(14, 23), *range(27, 37), 45, 46, 47, *range(50, 59)})
+_DATES = frozenset({*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)})
 """Numbers of the formats that every spreadsheet knows as dates or times."""
+_KNOWN = {46: "[h]:mm:ss"}
+"""Number of a format that every spreadsheet knows -> its code."""
 _QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|_.|\*.')
+_PARTS = re.compile(r'"(?P<text>[^"]*)"|\\(?P<sign>.)|(?P<plain>[-+/():_ ])|(?P<zero>0)')
+"""Parts of the code of a whole number with zeros before it and texts around it."""
+_NO_TEXT = re.compile(r"\[(?:\$[^\]]*|[A-Za-z]+\d*)\]|_.|\*.")
+"""Colours, languages and widths in a code."""
+_TOTAL = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -41,13 +48,18 @@ class CellFormats:
             self._in_styles = False
 
     def shown(self, text: str, style: str) -> str:
-        """A stored number as the cell shows it: dates as ISO 8601, numbers with their leading zeros; others as they are."""
+        """A stored number as the cell shows it: dates as ISO 8601, durations, whole numbers with zeros and texts around them.
+
+        Others are as they are.
+        """
         text = _plain(text)
         number = self.styles[int(style)] if style.isdecimal() and int(style) < len(self.styles) else 0
-        code = self.codes.get(number, "")
+        code = self.codes.get(number, _KNOWN.get(number, ""))
+        if total := _TOTAL.search(_first(code)):
+            return _duration(text, total[1][0].lower(), _first(code)[total.end() :].lower())
         if number in _DATES or is_date(code):
             return _date(text, self.day_zero)
-        return text.zfill(len(code)) if re.fullmatch(r"00+", code) and text.isdecimal() else text
+        return _coded(text, _first(code)) if text.isdecimal() else text
 
 
 def is_date(code: str) -> bool:
@@ -60,6 +72,50 @@ def is_date(code: str) -> bool:
     return (
         plain != "general" and bool(re.search(r"[dmyhs]", plain)) and not re.search(r"[0#?]", plain.replace(".0", ""))
     )
+
+
+def _first(code: str) -> str:
+    """The part of a code that is for positive numbers."""
+    return code.split(";")[0]
+
+
+def _coded(text: str, code: str) -> str:
+    """A whole number in a format of zeros and texts; signs around it that hold neither letters nor digits are left out.
+
+    >>> _coded("7", '"P"000'), _coded("1234567", "000-0000"), _coded("7", '0.0 "days"'), _coded("7", "$0"), _coded("7", '"€" 0')
+    ('P007', '123-4567', '7', '7', '7')
+    """
+    code = _NO_TEXT.sub("", code)
+    parts = list(_PARTS.finditer(code))
+    zeros = sum(part["zero"] is not None for part in parts)
+    if not zeros or "".join(part[0] for part in parts) != code:
+        return text
+    digits = text.zfill(zeros)
+    shown = [digits[: len(digits) - zeros + 1], *digits[len(digits) - zeros + 1 :]]
+    texts = [shown.pop(0) if part["zero"] else part["text"] or part["sign"] or part["plain"] or "" for part in parts]
+    places = [i for i, part in enumerate(parts) if part["zero"]]
+    around = ("".join(texts[: places[0]]), "".join(texts[places[-1] + 1 :]))
+    before, after = (one if re.search(r"[^\W_]", one) else "" for one in around)
+    return before + "".join(texts[places[0] : places[-1] + 1]) + after
+
+
+def _duration(text: str, unit: str, rest: str) -> str:
+    """A number of days as hours, minutes or seconds in total, with the smaller units that the format shows.
+
+    >>> _duration("1.25", "h", ":mm"), _duration("1.25", "h", ":mm:ss"), _duration("0.5", "m", ""), _duration("later", "h", "")
+    ('30:00', '30:00:00', '720', 'later')
+    """
+    try:
+        seconds = round(float(text) * 86_400)
+    except (ValueError, OverflowError):
+        return text
+    sizes = {"h": 3600, "m": 60, "s": 1}
+    units = [one for one in "hms" if one == unit or (one in rest and sizes[one] < sizes[unit])]
+    left, values = abs(seconds), []
+    for one in units:
+        value, left = divmod(left, sizes[one])
+        values.append(f"{value:02d}" if values else str(value))
+    return ("-" if seconds < 0 else "") + ":".join(values)
 
 
 def _date(text: str, day_zero: datetime) -> str:

@@ -1,20 +1,28 @@
-"""Cells: missing values, and numbers as people write them, with units, bounds and decimal commas."""
+"""Cells: missing values, and numbers as people write them, with units, bounds, decimal commas and signs between thousands."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 MISSING_WORDS = frozenset({
     "", "n/a", "na", "n.a.", "nan", "null", "#n/a", "#na", "<na>", "missing", "not available", "not applicable", "-", "--",
     "?", ".", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!",
 })  # fmt: skip
 """Cells that hold no value, in any case."""
-MISSING_NUMBERS = frozenset({-9999.0, -999.0, -99.0, -9.0, 888.0, 999.0, 9999.0, 99999.0})
-"""Numbers that stand for a missing value where they lie farther from all others than those lie from each other."""
+MISSING_NUMBERS = frozenset({-9999.0, -999.0, -99.0, -9.0, -1.0, 888.0, 999.0, 9999.0, 99999.0})
+"""Numbers that stand for a missing value where they lie farther from all others than those lie from each other, or one other
+number from 0; -1 does so only beside several numbers of which none is negative."""
+AGE = "age"
+MAX_AGE = 120.0
+"""Years; what is more, or below 0, is no age."""
+_PER_YEAR = {"": 1.0, "years": 1.0, "months": 12.0, "weeks": 365.25 / 7, "days": 365.25}
+_AGE_UNITS = {"m": "months", "w": "weeks", "d": "days"}
+"""Letters after an age, as DICOM writes them: 006M."""
 _NAME = re.compile(r"-?0[0-9]+.*")
 """Texts that are names although they look like numbers."""
 _UNITS = {
@@ -30,6 +38,12 @@ _NUMBER = re.compile(
     r"(?P<bound>[<>≤≥~]=?)?\s*(?P<number>[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[-+]?\d+)?)(?P<more>\s*\+)?\s*(?P<unit>\D.*)?",
     re.IGNORECASE,
 )
+_DIGITS = re.compile(r"[<>≤≥~=\s+-]*(\d[\d.,]*\d|\d)")
+_GROUPED = {
+    ",": re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?"),
+    ".": re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?"),
+}
+"""Sign between thousands -> numbers that it may stand in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +53,9 @@ class Numbers:
     values: tuple[float, ...]
     """One a cell; NaN where it is missing or no number."""
     converted: tuple[str, ...]
-    """Cells that are numbers with a unit, a bound ("89+") or a decimal comma."""
+    """Cells that are numbers with a unit, a bound ("89+"), a decimal comma or signs between thousands."""
     unread: tuple[str, ...]
-    """Cells that hold something else than a number."""
+    """Cells that hold something else than a number, one in another unit, or an age that nobody has."""
     coded: tuple[str, ...] = ()
     """Cells with a number that stands for a missing value, such as 999 among ages."""
 
@@ -56,28 +70,68 @@ def value_of(cell: str) -> str:
     return "" if text.casefold() in MISSING_WORDS else text
 
 
-def read_numbers(cells: Sequence[str]) -> Numbers:
-    """A column as numbers. A bound counts as its number; a number in another unit than most of the column cannot be read, and
-    999 among other numbers is a missing one.
+def read_numbers(cells: Sequence[str], column: str = "") -> Numbers:
+    """A column as numbers. A bound counts as its number, and 999 among other numbers is a missing one.
 
-    >>> numbers = read_numbers(["61,5", "89+", "70 y", "n/a", "3 months", "old", "999"])
+    Ages are in years, whatever their units. In other columns a number in another unit than most cannot be read, and one
+    without a unit has that of the column, unless most have none.
+
+    >>> numbers = read_numbers(["61,5", "89+", "70 y", "n/a", "3 months", "old", "999"], "age")
     >>> numbers.values, numbers.converted
-    ((61.5, 89.0, 70.0, nan, nan, nan, nan), ('61,5', '89+', '70 y'))
+    ((61.5, 89.0, 70.0, nan, 0.25, nan, nan), ('61,5', '89+', '70 y', '3 months'))
     >>> numbers.unread, numbers.coded
-    (('3 months', 'old'), ('999',))
+    (('old',), ('999',))
+    >>> read_numbers(["950", "1,234"]).values, read_numbers(["1", "2", "3 mg"]).unread
+    ((950.0, 1234.0), ('3 mg',))
     """
-    parsed = [_number(value_of(cell)) for cell in cells]
-    units = Counter(unit for _, unit in parsed if unit)
-    usual = units.most_common(1)[0][0] if units else ""
-    values = tuple(value if unit in ("", usual) else math.nan for value, unit in parsed)
     texts = [value_of(cell) for cell in cells]
+    is_age = column == AGE
+    parsed = [_number(text, _AGE_UNITS if is_age else {}) for text in _without_thousands(texts)]
+    values = [_years(*one) for one in parsed] if is_age else _in_one_unit(parsed)
     missing = _missing_numbers(values)
+    if is_age:
+        missing |= {value for value in values if value in MISSING_NUMBERS and not 0 <= value <= MAX_AGE}
+        values = [v if v in missing or 0 <= v <= MAX_AGE else math.nan for v in values]
+    rows = list(zip(texts, values, strict=True))
     return Numbers(
         tuple(math.nan if value in missing else value for value in values),
-        tuple(t for t, v in zip(texts, values, strict=True) if not (math.isnan(v) or v in missing or _is_plain(t))),
-        tuple(t for t, v in zip(texts, values, strict=True) if t and math.isnan(v)),
-        tuple(t for t, v in zip(texts, values, strict=True) if v in missing),
+        tuple(t for t, v in rows if not (math.isnan(v) or v in missing or (_is_plain(t) and float(t) == v))),
+        tuple(t for t, v in rows if t and math.isnan(v)),
+        tuple(t for t, v in rows if v in missing),
     )
+
+
+def _years(value: float, unit: str) -> float:
+    return value / _PER_YEAR[unit] if unit in _PER_YEAR else math.nan
+
+
+def _in_one_unit(parsed: Sequence[tuple[float, str]]) -> list[float]:
+    """The numbers in the unit that most have, and those without a unit where they are no more than those."""
+    counts = Counter(unit for value, unit in parsed if not math.isnan(value) and value not in MISSING_NUMBERS)
+    bare = counts.pop("", 0)
+    unit, count = counts.most_common(1)[0] if counts else ("", 0)
+    usual = {"", unit} if count >= bare else {""}
+    return [value if unit in usual else math.nan for value, unit in parsed]
+
+
+def _without_thousands(texts: Sequence[str]) -> list[str]:
+    """The texts without signs between thousands, where the column shows that its commas or points are such.
+
+    All numbers with the sign have groups of three digits behind it, and the column holds one with two such groups, a number
+    with the other sign before its decimals, or, where commas are in question, a whole number from 100 on.
+
+    >>> _without_thousands(["950", "1,234"]), _without_thousands(["0,5", "1.234"]), _without_thousands(["61,125", "7"])
+    (['950', '1234'], ['0,5', '1234'], ['61,125', '7'])
+    """
+    digits = [match[1] if (match := _DIGITS.match(text)) else "" for text in texts]
+    for sign, decimal in ((",", "."), (".", ",")):
+        grouped = [one for one in digits if sign in one]
+        if not grouped or not all(_GROUPED[sign].fullmatch(one) for one in grouped):
+            continue
+        is_clear = any(decimal in one for one in digits) or any(one.count(sign) > 1 for one in grouped)
+        if is_clear or (sign == "," and any(one.isdecimal() and int(one) >= 100 for one in digits)):
+            return [text.replace(one, one.replace(sign, ""), 1) for text, one in zip(texts, digits, strict=True)]
+    return list(texts)
 
 
 def number_column(cells: Sequence[str], column: str = "") -> Numbers | None:
@@ -92,10 +146,10 @@ def number_column(cells: Sequence[str], column: str = "") -> Numbers | None:
     """
     texts = [value_of(cell) for cell in cells]
     filled = sum(map(bool, texts))
-    numbers = read_numbers(texts)
+    numbers = read_numbers(texts, column)
     if not filled or 2 * len(numbers.unread) >= filled or len(numbers.coded) == filled:
         return None
-    return None if column != "age" and any(_NAME.fullmatch(text) for text in texts) else numbers
+    return None if column != AGE and any(_NAME.fullmatch(text) for text in texts) else numbers
 
 
 def _missing_numbers(values: Iterable[float]) -> frozenset[float]:
@@ -103,14 +157,17 @@ def _missing_numbers(values: Iterable[float]) -> frozenset[float]:
 
     >>> sorted(_missing_numbers([61, 999, 70, -9])), sorted(_missing_numbers([900, 999, 1020]))
     ([-9, 999], [])
+    >>> sorted(_missing_numbers([1, 1, -9])), sorted(_missing_numbers([1, -1])), sorted(_missing_numbers([950, 999]))
+    ([-9], [], [])
     """
     known = {value for value in values if not math.isnan(value)}
     others = known - MISSING_NUMBERS
-    if len(others) < 2:
+    if not others:
         return frozenset()
     least, most = min(others), max(others)
-    reach = most - least
-    return frozenset(one for one in known & MISSING_NUMBERS if not least - reach <= one <= most + reach)
+    reach = most - least or abs(most)
+    codes = known & MISSING_NUMBERS - ({-1.0} if least < 0 or len(others) < 2 else set())
+    return frozenset(one for one in codes if not least - reach <= one <= most + reach)
 
 
 def read_number(cell: str) -> float | None:
@@ -124,14 +181,15 @@ def read_number(cell: str) -> float | None:
     return None if not text else value if unit in ("", "um") else math.nan
 
 
-def _number(text: str) -> tuple[float, str]:
-    """(number, its unit); NaN if the text is no number."""
+def _number(text: str, letters: Mapping[str, str] = MappingProxyType({})) -> tuple[float, str]:
+    """(number, its unit); NaN if the text is no number. `letters`: further words for units."""
     match = _NUMBER.fullmatch(text)
     unit = (match["unit"] or "").strip().casefold() if match else ""
-    if match is None or (unit and unit not in _UNITS):
+    unit = letters.get(unit, _UNITS.get(unit, unit))
+    if match is None or (unit and unit not in _UNITS.values()):
         return math.nan, ""
     value = float(match["number"].replace(",", "."))
-    return (value if math.isfinite(value) else math.nan), _UNITS.get(unit, "")
+    return (value if math.isfinite(value) else math.nan), unit
 
 
 def _is_plain(text: str) -> bool:

@@ -50,7 +50,11 @@ CLASSES = frozenset({
 })  # fmt: skip
 """Plain headings of columns that mostly name classes. None is taken for the column `label` unless a user says so."""
 _BRACKET = re.compile(r"[(\[]([^()\[\]]*)[)\]]\s*$")
-_MICROMETRES = frozenset({"", "um", "μm", "micron", "microns", "um/px", "μm/px", "um/pixel", "μm/pixel"})
+_UNITS = {
+    "mpp": frozenset({"", "um", "μm", "micron", "microns", "um/px", "μm/px", "um/pixel", "μm/pixel"}),
+    "age": frozenset({"", "y", "yr", "yrs", "year", "years", "at scan", "at visit", "at baseline", "in years"}),
+}
+"""Meaning -> what may stand in brackets behind its heading: a column in another unit keeps its own name."""
 
 
 def plain_heading(heading: str) -> str:
@@ -85,7 +89,7 @@ def _rank(heading: str, role: str) -> int | None:
     if heading == role:
         return 0
     unit = _BRACKET.search(heading.casefold())
-    if plain not in ROLES[role] or (role == "mpp" and unit and unit[1].strip() not in _MICROMETRES):
+    if plain not in ROLES[role] or (unit and role in _UNITS and unit[1].strip() not in _UNITS[role]):
         return None
     return ROLES[role].index(plain) + 1
 
@@ -109,10 +113,13 @@ def names_classes(column: str) -> bool:
     return plain_heading(column) in CLASSES
 
 
-def canonical(name: str) -> str:
-    """The name under which a list's column is kept with its image; unusual names stay as they are.
+def listed_column(name: str, columns: Collection[str]) -> str:
+    """The column of a cohort that a user means: one of that name, else of that meaning, else of the same plain heading; the
+    name as it is where there is none.
 
-    >>> canonical("Label"), canonical("Diagnosis")
-    ('label', 'Diagnosis')
+    >>> listed_column("Gender", ["sex", "dx"]), listed_column("Gender", ["sex", "Gender"]), listed_column("DX", ["sex", "dx"])
+    ('sex', 'Gender', 'dx')
     """
-    return meanings([name], CARRIED).get(name, name)
+    meaning = meanings([name], CARRIED).get(name, name)
+    found = [name, meaning, *(one for one in columns if plain_heading(one) == plain_heading(name))]
+    return next((one for one in found if one in columns), name)

@@ -7,15 +7,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cells import MISSING_WORDS, number_column, value_of
+from .cells import AGE, MISSING_WORDS, number_column, value_of
 from .delimited import MAX_TITLES
-from .headings import CARRIED, meanings, usual_roles
+from .headings import CARRIED, meanings, names_classes, usual_roles
 from .sheet import read_sheet
 
 Row = tuple[int, dict[str, str]]
 """Line of a row, and meaning -> value of its cells; a missing value is empty."""
-WORDS = frozenset({"path", "subject", "mpp"})
-"""Columns that are no measurements, even where their cells are numbers; mpp is read on its own."""
+WORDS = frozenset({
+    "path", "subject", "mpp", "part", "site", "label", "group", "split", "session", "stain", "scanner", "mask", "tissue_mask",
+})  # fmt: skip
+"""Columns that are no measurements, even where their cells are numbers: -9 is a class of theirs. mpp is read on its own."""
 WORDS_OF_SECTIONS = frozenset({"block", "stain", "reference", "landmarks"})
 """The same of lists of sections."""
 MAX_ROW_LENGTH = 100
@@ -41,6 +43,8 @@ class ImageList:
     """What each column was taken for, and what could not be read."""
     first_rows: tuple[tuple[str, ...], ...] = ()
     """The first rows as they stand, to show where no headings are found."""
+    guesses: tuple[str, ...] = ()
+    """How the file was read, where that had to be guessed."""
 
     def lacks(self, role: str) -> list[str]:
         """The problem of a list without a column that it needs: what was looked for, and what stands there."""
@@ -51,6 +55,7 @@ class ImageList:
         return [
             f"column {role!r} is missing; there are {headings}. Looked for, in the first {MAX_TITLES} rows, was one with a "
             f"heading such as {SHOWN_HEADINGS[role]}. The list begins with: {rows}"
+            + "".join(f". {guess[0].upper()}{guess[1:]}" for guess in self.guesses)
         ]
 
 
@@ -58,7 +63,12 @@ def read_list(path: Path, roles: Collection[str]) -> ImageList:
     """The rows of a list whose columns may have these roles. Raises SettingsError (E_MANIFEST) if it cannot be read."""
     meant = {*roles, *CARRIED}
     key = "path" if "path" in roles else "subject"
-    sheet = read_sheet(path, lambda cells: key in usual_roles(cells, meant))
+
+    def headings_in(cells: Sequence[str]) -> int:
+        found = usual_roles(cells, meant)
+        return len(found) if key in found else 0
+
+    sheet = read_sheet(path, headings_in)
     meaning = meanings(sheet.names, meant)
     rows = tuple((line, {meaning[n]: value_of(cell) for n, cell in cells.items()}) for line, cells in sheet.rows)
     headings = {role: heading for heading, role in meaning.items()}
@@ -72,7 +82,7 @@ def read_list(path: Path, roles: Collection[str]) -> ImageList:
         notes.append(f"{unnamed} of {len(rows)} rows name no subject: each is a subject of its own")
     notes += _number_notes(headings, [row for _, row in rows], WORDS | (WORDS_OF_SECTIONS & set(roles)))
     notes = [f"{path.name}: {note}" for note in notes]
-    return ImageList(path, headings, rows, sheet.problems, tuple(notes), sheet.first_rows)
+    return ImageList(path, headings, rows, sheet.problems, tuple(notes), sheet.first_rows, sheet.notes)
 
 
 def _columns_note(headings: Mapping[str, str], roles: Collection[str]) -> str:
@@ -89,14 +99,19 @@ def _number_notes(
 ) -> Iterator[str]:
     """What was read otherwise than it is written, and what was not read, in columns that hold mostly numbers."""
     for column in headings:
-        if column in words:
+        if column in words or names_classes(column):
             continue
         cells = [row.get(column, "") for row in rows]
         numbers = number_column(cells, column)
-        if numbers is not None and (numbers.converted or numbers.unread or numbers.coded):
+        if numbers is None and column == AGE and any(cells):
+            texts = named([cell for cell in cells if cell])
+            yield f"{headings[column]}: most cells are no ages in numbers, so no figure uses the column: such as {texts}"
+        elif numbers is not None and (numbers.converted or numbers.unread or numbers.coded):
+            values = dict(zip(cells, numbers.values, strict=True))
+            other = "no ages up to 120 years" if column == AGE else "no numbers, or in another unit"
             parts = [
-                ("read as numbers", numbers.converted),
-                ("no numbers, and left out of figures", numbers.unread),
+                ("read as numbers", [f"{cell} -> {values[cell]:.12g}" for cell in numbers.converted]),
+                (f"{other}, and left out of figures", numbers.unread),
                 ("taken for missing, as they lie far from all others, and left out of figures", numbers.coded),
             ]
             said = [f"{what}: {count(len(found), 'cell')}, such as {named(found)}" for what, found in parts if found]

@@ -12,7 +12,7 @@ from pathlib import Path
 from ...errors import SettingsError
 from ..regular import read_regular
 from .cell_references import Merged, column_letters
-from .delimited import MAX_TITLES, IsHeadings, Line, delimited_lines
+from .delimited import MAX_TITLES, CountHeadings, Line, delimited_lines
 from .workbook import WorkbookTable, workbook_table
 
 LIST_SUFFIXES = frozenset({".csv", ".tsv", ".xlsx", ".xls", ".ods"})
@@ -41,19 +41,19 @@ class Sheet:
     """The first rows as they stand, without empty cells, to show where no headings are found."""
 
 
-def read_sheet(path: Path, is_headings: IsHeadings | None = None) -> Sheet:
-    """The cells of a list. Its headings are the first row that `is_headings` accepts; what stands above them is passed over.
+def read_sheet(path: Path, headings_in: CountHeadings | None = None) -> Sheet:
+    """The cells of a list. Its headings are the first row in which `headings_in` finds some; what stands above is passed over.
 
-    Where no row is accepted, or nothing is asked for, they are the first row. Raises SettingsError (E_MANIFEST) if the file
-    cannot be read, or is no list.
+    A row with a single one, below a row of as many cells, holds values. Where no row holds headings, or nothing is asked for,
+    they are the first row. Raises SettingsError (E_MANIFEST) if the file cannot be read, or is no list.
     """
     data = _bytes(path)
 
-    def accepts(cells: Sequence[str]) -> bool:
-        return is_headings is not None and is_headings(cells)
+    def counted(cells: Sequence[str]) -> int:
+        return headings_in(cells) if headings_in is not None else 0
 
     def is_list(lines: Sequence[Line]) -> bool:
-        return is_headings is None or _headings_row(lines, accepts) is not None
+        return headings_in is None or _headings_row(lines, counted) is not None
 
     try:
         if data[:4] == _OLD_WORKBOOK or path.suffix.lower() == ".ods":
@@ -61,10 +61,10 @@ def read_sheet(path: Path, is_headings: IsHeadings | None = None) -> Sheet:
                 "an old, protected or OpenDocument workbook is not read; save it as XLSX, or as CSV in UTF-8"
             )
         is_workbook = data[:4] == _ZIP
-        table = workbook_table(data, is_list) if is_workbook else WorkbookTable(*delimited_lines(data, is_headings), ())
+        table = workbook_table(data, is_list) if is_workbook else WorkbookTable(*delimited_lines(data, headings_in), ())
     except ValueError as error:
         raise SettingsError(f"{path}: the list cannot be read: {error}.", "E_MANIFEST") from error
-    row = _headings_row(table.lines, accepts)
+    row = _headings_row(table.lines, counted)
     titles, lines = table.lines[: row or 0], table.lines[row or 0 :]
     names = tuple(unicodedata.normalize("NFC", trimmed(cell)) for cell in (lines[0][1] if lines else []))
     while names and not names[-1]:
@@ -93,12 +93,13 @@ def trimmed(cell: str) -> str:
     return cell.strip().strip(NO_WIDTH).strip()
 
 
-def _headings_row(lines: Sequence[Line], is_headings: IsHeadings) -> int | None:
+def _headings_row(lines: Sequence[Line], headings_in: CountHeadings) -> int | None:
     """Index of the first line that holds headings; a title, one cell above a table of several columns, holds none."""
     counts = [sum(bool(trimmed(cell)) for cell in cells) for _, cells in lines[:MAX_TITLES]]
     least = min(2, max(counts, default=0))
     for row, ((_, cells), count) in enumerate(zip(lines, counts, strict=False)):
-        if count >= least and is_headings([trimmed(cell) for cell in cells]):
+        found = headings_in([trimmed(cell) for cell in cells]) if count >= least else 0
+        if found > 1 or (found and count > max(counts[:row], default=0)):
             return row
     return None
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from .cells import number_column
+from .headings import names_classes
 
 SEXES = {
     **dict.fromkeys(("m", "male", "man", "men", "mann", "männlich", "maennlich", "masculin", "homme", "hombre"), "m"),
@@ -28,7 +29,7 @@ NOT_JOINED = frozenset({
 })  # fmt: skip
 """Columns that name files, hold numbers, or whose words are read in any case."""
 ALWAYS_JOINED = frozenset({"subject", "site", "label", "sex"})
-"""Columns that are joined however many values they have."""
+"""Columns that are joined however many values they have, as are those that name classes."""
 MAX_CLASSES = 12
 """Values from which on a column is taken for names or comments, where they are more than a third of the rows."""
 
@@ -53,8 +54,8 @@ def sex_of(text: str) -> str:
     return SEXES.get(plain, plain)
 
 
-def same_values(column: str, texts: Sequence[str]) -> dict[str, str]:
-    """Spelling -> the spelling that stands for it, of those that are another's.
+def same_values(column: str, texts: Sequence[str], classes: Collection[str] = ()) -> dict[str, str]:
+    """Spelling -> the spelling that stands for it, of those that are another's. `classes`: columns that users call classes.
 
     >>> same_values("diagnosis", ["AD", "ad", "AD ", "CN"]), same_values("sex", ["M", "male", "F"])
     ({'ad': 'AD', 'AD ': 'AD'}, {'male': 'M'})
@@ -67,11 +68,22 @@ def same_values(column: str, texts: Sequence[str]) -> dict[str, str]:
     for text in counts:
         groups.setdefault(plain(text), []).append(text)
     several = [spellings for spellings in groups.values() if len(spellings) > 1]
+    is_class = column in ALWAYS_JOINED or column in classes or names_classes(column)
     are_names = len(groups) > MAX_CLASSES and 3 * len(groups) > counts.total()
-    if not several or (column not in ALWAYS_JOINED and (are_names or number_column(texts, column) is not None)):
+    if not several or (not is_class and (are_names or number_column(texts, column) is not None)):
         return {}
     chosen = {text: max(spellings, key=lambda one: counts[one]) for spellings in several for text in spellings}
     return {text: one for text, one in chosen.items() if text != one}
+
+
+def says_same(column: str, one: str, other: str) -> bool:
+    """Whether two cells of a column have one value, whatever their spelling.
+
+    >>> says_same("dx", "AD", "ad "), says_same("sex", "M", "male"), says_same("mask", "A.nii", "a.nii")
+    (True, True, False)
+    """
+    plain = sex_of if column.casefold() in SEX_COLUMNS else plain_spelling
+    return one == other or (column not in NOT_JOINED and plain(one) == plain(other))
 
 
 def listed_spelling(text: str, known: Collection[str]) -> str:
@@ -83,10 +95,23 @@ def listed_spelling(text: str, known: Collection[str]) -> str:
     return text if text in known else next((one for one in known if plain_spelling(one) == plain_spelling(text)), text)
 
 
-def joined_rows(rows: Sequence[Mapping[str, str]]) -> tuple[list[dict[str, str]], list[str]]:
+def are_spelt(texts: Iterable[str], word: str) -> list[bool]:
+    """Whether each text is a word, in any case and with any blanks.
+
+    >>> are_spelt(["No finding", "nofinding ", "Mass", ""], "no finding")
+    [True, True, False, False]
+    """
+    texts = list(texts)
+    known = {text: plain_spelling(text) == plain_spelling(word) for text in set(texts)}
+    return [known[text] for text in texts]
+
+
+def joined_rows(
+    rows: Sequence[Mapping[str, str]], classes: Collection[str] = ()
+) -> tuple[list[dict[str, str]], list[str]]:
     """(rows of which every column has one spelling a value, what was joined in words)."""
     names = dict.fromkeys(name for row in rows for name in row)
-    same = {name: same_values(name, [row.get(name, "") for row in rows]) for name in names}
+    same = {name: same_values(name, [row.get(name, "") for row in rows], classes) for name in names}
     joined = [{name: same[name].get(value, value) for name, value in row.items()} for row in rows]
     return joined, [f"{name}: {'; '.join(_said(same[name], rows, name))}" for name in names if same[name]]
 

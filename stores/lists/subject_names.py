@@ -1,4 +1,4 @@
-"""Subjects of a list, matched to those of files that spell them otherwise: `1` to `sub-01` where that is unambiguous."""
+"""Subjects and sessions of a list, matched to those of files that spell them otherwise: `1` to `sub-01` if unambiguous."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ def match_subjects(listed: Collection[str], present: Collection[str]) -> dict[st
     """
     found: dict[str, str] = {}
     for spelling in (str, _plain, _without_zeros):
-        left = _by(spelling, (one for one in listed if one not in found))
-        right = _by(spelling, set(present) - set(found.values()))
-        found |= {a[0]: right[key][0] for key, a in left.items() if len(a) == 1 and len(right.get(key, [])) == 1}
+        left, right, taken = _by(spelling, listed), _by(spelling, present), set(found.values())
+        found |= {
+            names[0]: right[key][0]
+            for key, names in left.items()
+            if len(names) == 1 and len(right.get(key, [])) == 1 and names[0] not in found and right[key][0] not in taken
+        }
     return {one: found[one] for one in listed if one in found}
 
 
@@ -29,9 +32,9 @@ def _by(spelling: Callable[[str], str], names: Iterable[str]) -> dict[str, list[
 
 
 def _plain(name: str) -> str:
-    """Letters and digits, without case and the prefix `sub-`, which hold no punctuation in names of files."""
+    """Letters and digits, without case and the prefix `sub-` or `ses-`, which hold no punctuation in names of files."""
     text = unicodedata.normalize("NFC", name).casefold()
-    return re.sub(r"[\W_]+", "", re.sub(r"^sub-", "", text))
+    return re.sub(r"[\W_]+", "", re.sub(r"^(sub|ses)-", "", text))
 
 
 def _without_zeros(name: str) -> str:

@@ -48,7 +48,7 @@ def workbook_table(data: bytes, is_list: Callable[[Sequence[Line]], bool] = lamb
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             formats = CellFormats()
-            sheets = _visible_sheets(archive, formats)
+            sheets, hidden = _sheets(archive, formats)
             if "xl/styles.xml" in archive.namelist():
                 _parse(_member(archive, "xl/styles.xml"), formats.begin, _nothing, formats.end)
             texts = _shared(archive)
@@ -61,8 +61,11 @@ def workbook_table(data: bytes, is_list: Callable[[Sequence[Line]], bool] = lamb
             f"sheet {chosen!r}: {cells}{f' and {more} more' if more > 0 else ''}: a formula without a stored value, "
             "as the program that wrote it did not compute it; open the list in a spreadsheet and save it, or write the values"
         )
-    others = [name for name, _ in sheets if name != chosen]
-    notes = [f"the sheet {chosen!r} is read; others are not: {', '.join(map(repr, others[:5]))}"] if others else []
+    others = [*(repr(name) for name, _ in sheets if name != chosen), *(f"{name!r} (hidden)" for name in hidden)]
+    more = f" and {len(others) - MAX_NAMED_CELLS} more" if len(others) > MAX_NAMED_CELLS else ""
+    notes = (
+        [f"the sheet {chosen!r} is read; others are not: {', '.join(others[:MAX_NAMED_CELLS])}{more}"] if others else []
+    )
     return WorkbookTable(rows.lines, [*notes, *rows.notes()], tuple(rows.merged))
 
 
@@ -127,15 +130,18 @@ def _longer(text: str, piece: str, what: str) -> str:
 def _nothing(_: str) -> None: ...
 
 
-def _visible_sheets(archive: zipfile.ZipFile, formats: CellFormats) -> list[tuple[str, str]]:
-    """(name, file) of the visible sheets; `formats` is told from which day the workbook counts."""
+def _sheets(archive: zipfile.ZipFile, formats: CellFormats) -> tuple[list[tuple[str, str]], list[str]]:
+    """((name, file) of the visible sheets, names of hidden ones); `formats` is told from which day the workbook counts."""
     sheets: list[tuple[str, str]] = []
+    hidden: list[str] = []
     targets: dict[str, str] = {}
     charts: set[str] = set()
 
     def sheet(name: str, values: Mapping[str, str]) -> None:
         if name == "sheet" and values.get("state", "visible") == "visible":
             sheets.append((values.get("name", ""), values.get("id", "")))
+        elif name == "sheet":
+            hidden.append(values.get("name", ""))
         elif name == "workbookPr" and values.get("date1904", "0") in ("1", "true"):
             formats.day_zero = DAY_ONE_1904
 
@@ -147,7 +153,8 @@ def _visible_sheets(archive: zipfile.ZipFile, formats: CellFormats) -> list[tupl
     _parse(_member(archive, "xl/workbook.xml"), sheet, _nothing, _nothing)
     _parse(_member(archive, "xl/_rels/workbook.xml.rels"), relation, _nothing, _nothing)
     tables = [(name, id) for name, id in sheets if id not in charts]
-    return [(name, posixpath.normpath(posixpath.join("/xl", targets[id])).lstrip("/")) for name, id in tables]
+    files = [(name, posixpath.normpath(posixpath.join("/xl", targets[id])).lstrip("/")) for name, id in tables]
+    return files, hidden
 
 
 def _shared(archive: zipfile.ZipFile) -> list[str]:

@@ -8,7 +8,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from ..remote import ObjectPath, as_list, real, to_path
 from .input_kind import SLIDE_INPUT
 from .joined_values import with_joined_values
 from .manifest import read_manifest
+from .merged_entries import merged_entries
 from .walk import InputKind, Seen, fitting, globbed, walk
 from .zarr_levels import accepts as is_zarr
 from .zarr_levels import holds_image
@@ -71,12 +72,6 @@ def find_slides(spec: str | Path | Sequence[str | Path]) -> Cohort:
     return find(spec, SLIDE_INPUT)
 
 
-def _disagreements(names: Sequence[str]) -> Iterator[str]:
-    """A warning about images of which two lists say different things."""
-    if names:
-        yield f"two lists say different things of {', '.join(names[:_MAX_LISTED])} ({len(names)}): the first is believed"
-
-
 Finder = Callable[[Path], Cohort | None]
 """Finds the images of a path with a special layout, such as BIDS; None for other paths."""
 
@@ -91,23 +86,15 @@ def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Find
         parts = [_find(one, kind, special) for one in specs]
         roots = [part.root.absolute() for part in parts]
         root = _common(roots)
-        entries: dict[tuple[str, str], SlideEntry] = {}
-        disagreeing: list[str] = []
-        for one in (entry for part in parts for entry in part.entries):
-            one = replace(one, name=_relative(one.path, root) + _inside(one.part))
-            other = entries.setdefault((real(one.path), one.part), one)
-            if other is not one:  # named twice: a list says more of it than a folder does
-                says, said = (e.subject or e.site or e.extra or e.mpp for e in (one, other))
-                if says and said and (one.subject, one.site, one.extra) != (other.subject, other.site, other.extra):
-                    disagreeing.append(one.name)
-                elif says:
-                    entries[real(one.path), one.part] = one
+        entries, warnings = merged_entries(
+            replace(one, name=_relative(one.path, root) + _inside(one.part)) for part in parts for one in part.entries
+        )
         cohort = Cohort(
-            tuple(entries.values()),
+            tuple(entries),
             tuple(item for part in parts for item in part.ignored),
             root,
             notes=tuple(note for part in parts for note in part.notes),
-            warnings=(*(warning for part in parts for warning in part.warnings), *_disagreements(disagreeing)),
+            warnings=(*(warning for part in parts for warning in part.warnings), *warnings),
             listed=any(part.listed for part in parts),
         )
     if not cohort.entries:

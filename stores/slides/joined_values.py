@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,12 @@ if TYPE_CHECKING:
     from .cohort import Cohort
 
 
-def with_joined_values(cohort: Cohort) -> Cohort:
-    """The cohort with one spelling of every subject, site and value of other columns; what was joined is a warning."""
-    rows, texts = joined_rows([{**e.extra, "subject": e.subject, "site": e.site} for e in cohort.entries])
+def with_joined_values(cohort: Cohort, classes: Collection[str] = ()) -> Cohort:
+    """The cohort with one spelling of every subject, site and value of other columns; what was joined is a warning.
+
+    `classes`: columns that are joined however many values they have.
+    """
+    rows, texts = joined_rows([{**e.extra, "subject": e.subject, "site": e.site} for e in cohort.entries], classes)
     if not texts:
         return cohort
     entries = [

@@ -11,6 +11,7 @@ from ..lists.cells import read_number
 from ..lists.file_names import FileNames, FoundFile
 from ..lists.image_list import count, named, read_list
 from ..lists.sheet import check_problems
+from ..lists.spellings import says_same
 from ..remote import ObjectPath, real
 from .walk import InputKind, named_like
 
@@ -93,9 +94,11 @@ def read_manifest(path: Path, kind: InputKind) -> Manifest:
 
 
 def _differing(one: ManifestRow, other: ManifestRow) -> str:
-    """The first column in which two rows of one file differ; empty where they say the same."""
-    values = [{"mpp": row.mpp, "site": row.site, "subject": row.subject, **row.extra} for row in (one, other)]
-    return next((name for name, value in values[0].items() if value != values[1].get(name)), "")
+    """The first column in which two rows of one file differ; empty where they say the same, whatever their spellings."""
+    if one.mpp != other.mpp:
+        return "mpp"
+    values, others = ({"site": row.site, "subject": row.subject, **row.extra} for row in (one, other))
+    return next((name for name, value in values.items() if not says_same(name, value, others.get(name, ""))), "")
 
 
 def _row(values: Mapping[str, str], found: FoundFile, kind: InputKind) -> tuple[ManifestRow, list[str]]:

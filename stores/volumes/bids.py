@@ -10,12 +10,11 @@ from pathlib import Path
 
 from ...errors import NoInputError
 from ..lists.headings import meanings, usual_roles
-from ..lists.image_list import named
 from ..lists.sheet import read_sheet
 from ..slides.cohort import Cohort, SlideEntry, sorted_out
 from ..slides.walk import InputKind, Seen, walk
 from .participants import read_participants
-from .sessions import row_of, session_in
+from .sessions import session_in
 
 PARTICIPANTS_TABLE = "participants.tsv"
 _LEFT_OUT = {
@@ -45,7 +44,7 @@ def root_of(path: Path) -> Path | None:
             return path
         inside = ((child / "anat").is_dir() or any(child.glob("ses-*/anat")) for child in subjects)
         return path if any(inside) else None
-    names = read_sheet(path, lambda cells: bool(usual_roles(cells, ("path", "subject")))).names
+    names = read_sheet(path, lambda cells: len(usual_roles(cells, ("path", "subject")))).names
     meant = set(meanings(names).values())
     is_table = "subject" in meant and "path" not in meant
     return path.parent if is_table and (path.name == PARTICIPANTS_TABLE or root_of(path.parent)) else None
@@ -81,29 +80,16 @@ def find_bids(root: Path, table: Path | None, kind: InputKind, suffix: str) -> C
     table = table or (root / PARTICIPANTS_TABLE if (root / PARTICIPANTS_TABLE).is_file() else None)
     if table is None:
         return replace(cohort, entries=tuple(_joined(entry, {}) for entry in cohort.entries))
-    participants = read_participants(table, {subject_in(entry.name) for entry in cohort.entries}, suffix)
-    rows = participants.rows
-    entries = tuple(_joined(e, row_of(rows, subject_in(e.name), e.name)) for e in cohort.entries)
-    images = [(entry.subject, session_in(entry.name)) for entry in entries]
-    lone_rows = [
-        f"{subject}_ses-{session}" for subject, session in rows if session and (subject, session) not in images
-    ]
-    absent = tuple(
-        (one, f"is a participant without a {suffix} image") for one in (*participants.without_image, *lone_rows)
-    )
-    several = {subject for subject, session in rows if session}
-    unlisted = [f"{one[0]}_ses-{one[1]}" for one in images if one[0] in several and one not in rows]
-    warnings = [*participants.warnings]
-    if unlisted:
-        warnings.append(
-            f"{table.name}: {len(unlisted)} images are of sessions without a row, and have no labels: {named(unlisted)}"
-        )
+    found = [(subject_in(entry.name), session_in(entry.name)) for entry in cohort.entries]
+    participants = read_participants(table, found, suffix)
+    entries = tuple(_joined(e, participants.row_of(*pair)) for e, pair in zip(cohort.entries, found, strict=True))
+    absent = tuple((one, f"is a participant without a {suffix} image") for one in participants.without_image)
     return replace(
         cohort,
         entries=entries,
         ignored=cohort.ignored + absent,
         notes=participants.notes,
-        warnings=tuple(warnings),
+        warnings=participants.warnings,
         listed=True,
     )
 

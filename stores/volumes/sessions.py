@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+
+from ..lists.subject_names import match_subjects
 
 SESSION_COLUMNS = frozenset({"session_id", "session", "ses"})
 """Columns that name a session, in small letters."""
@@ -30,6 +32,16 @@ def session_of(values: Mapping[str, str]) -> str:
     return "" if stated.lower() == "n/a" else stated.removeprefix("ses-")
 
 
-def row_of(rows: Mapping[tuple[str, str], dict[str, str]], subject: str, name: str) -> dict[str, str]:
-    """The row of a file's subject and session from rows by (subject, session, empty where the subject has one row)."""
-    return dict(rows.get((subject, session_in(name)), rows.get((subject, ""), {})))
+def sessions_matched(listed: Collection[str], present: Collection[str]) -> dict[str, str]:
+    """Session of a subject's rows -> session of its images, each empty where none is stated.
+
+    The one row of a subject whose images name no session is theirs, whatever session it states.
+
+    >>> sessions_matched(["1", "M06"], ["01", "m6", "03"]), sessions_matched(["2"], [""])
+    ({'1': '01', 'M06': 'm6'}, {'2': ''})
+    """
+    if len(listed) == 1 and not any(present):
+        return dict.fromkeys(listed, "")
+    return match_subjects([one for one in listed if one], [one for one in present if one]) | {
+        one: "" for one in listed if not one
+    }

@@ -77,7 +77,7 @@ def read_slide_list(path: Path) -> str:
 
 
 def read_participant_list(path: Path) -> str:
-    read_participants(path, ["sub-01", "sub-02", "sub-03"], "T1w")
+    read_participants(path, [("sub-01", ""), ("sub-02", ""), ("sub-03", "")], "T1w")
     return ""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....stores.frame import Array
+from ....stores.lists.spellings import are_spelt
 from ....stores.receipts import Ledger
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
@@ -102,13 +103,13 @@ def judged_of(job: Job[Any], medium: Medium, scores: Array) -> Judged:
     texts, parts = medium.texts(job), medium.parts(job)
     unseen = bool((parts == TEST).any())
     rows = np.flatnonzero((parts == (TEST if unseen else TRAIN)) & np.isfinite(scores) & (texts["reason"] == ""))
-    labels, usual = texts["label"][rows], job.settings.normal.lower()
-    lower = np.char.lower(labels.astype(str))
-    normal = lower == usual
+    labels = texts["label"][rows]
+    normal = np.array(are_spelt(map(str, labels), job.settings.normal), bool)
     subjects = texts["subject"][rows].astype(str)
-    kinds = (normal, ~normal & (lower != ""))
-    known = usual != ANY and min(len(np.unique(subjects[kind])) for kind in kinds) >= LEAST_CASES
-    unlabelled = usual == ANY or not (lower != "").any()
+    kinds = (normal, ~normal & (labels != ""))
+    knows_normal = job.settings.normal.lower() != ANY
+    known = knows_normal and min(len(np.unique(subjects[kind])) for kind in kinds) >= LEAST_CASES
+    unlabelled = not knows_normal or not (labels != "").any()
     return Judged(
         rows=rows,
         normal=np.ones(len(rows), bool) if unlabelled else normal,

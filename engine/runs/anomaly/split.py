@@ -15,6 +15,7 @@ import numpy as np
 from ....errors import SettingsError
 from ....stores.array import ArraySpec, StoredArray, written
 from ....stores.frame import Array, Box
+from ....stores.lists.spellings import are_spelt
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.films.index import check_rule, stated_index
@@ -72,11 +73,11 @@ def divided(rows: Rows, settings: ScoreSettings, medium: Medium) -> Division:
     part = np.full(len(rows), NONE, np.uint8)
     used = rows.used
     notes: list[str] = []
-    labels, words = np.char.lower(rows.texts["label"][used].astype(str)), rows.texts["split"][used].astype(str).tolist()
-    normal = settings.normal.lower()
-    unlabelled = normal == ANY or not (labels != "").any()
-    is_normal = np.ones(len(used), bool) if unlabelled else labels == normal
-    if unlabelled and normal != ANY:
+    labels, words = rows.texts["label"][used].astype(str), rows.texts["split"][used].astype(str).tolist()
+    knows_normal = settings.normal.lower() != ANY
+    unlabelled = not knows_normal or not (labels != "").any()
+    is_normal = np.ones(len(used), bool) if unlabelled else np.array(are_spelt(labels.tolist(), settings.normal), bool)
+    if unlabelled and knows_normal:
         notes.append(_without_labels(medium))
     elif unknown := int((labels == "").sum()) * (not unlabelled):
         notes.append(f"{unknown:,} {medium.name} have no label: they are scored, and not trained on")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....stores.frame import Array
+from ....stores.lists.spellings import plain_spelling
 from ...pipeline.job import Job
 from ...steps.films.index import FilmIndex, film_index
 from ...steps.films.layout import first_row
@@ -74,7 +75,7 @@ def ordered_classes(counts: Counter[str], normal: str) -> tuple[str, ...]:
     ('Normal', 'effusion', 'opacity')
     """
     names = sorted(counts)
-    first = [name for name in names if name.lower() == normal.lower()]
+    first = [name for name in names if plain_spelling(name) == plain_spelling(normal)]
     first = first or sorted(names, key=lambda name: (-counts[name], name))[:1]
     return (*first, *(name for name in names if name not in first))
 

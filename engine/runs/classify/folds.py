@@ -20,6 +20,7 @@ from ....errors import SettingsError
 from ....stores.array import ArraySpec, StoredArray, written
 from ....stores.folder import Folder
 from ....stores.frame import Array, Box
+from ....stores.lists.spellings import plain_spelling
 from ...pipeline.documents import find_document, read_document
 from ...pipeline.job import Job
 from ...pipeline.record import digest
@@ -261,7 +262,7 @@ def _of_sites(cohort: FilmCohort, settings: ClassifySettings) -> tuple[dict[str,
 
 
 def _notes(cohort: FilmCohort, settings: ClassifySettings) -> Iterator[str]:
-    if cohort.classes and cohort.classes[0].lower() != settings.normal.lower():
+    if cohort.classes and plain_spelling(cohort.classes[0]) != plain_spelling(settings.normal):
         yield (
             f"no film has the label {settings.normal!r} (--normal): {cohort.classes[0]!r}, the most frequent one, is taken for "
             "normal, and sensitivity is that of the others"

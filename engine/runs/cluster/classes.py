@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
+LOG = logging.getLogger("tile_engine")
 Classes = tuple[tuple[int, str, str, int], ...]
 """(cluster, name, colour, cluster that it is merged into) of each row; "" and 0 stand for no change."""
 COLOUR = re.compile(r"#[0-9a-f]{6}")
 MAX_NAME_LENGTH = 80
+HEADINGS = {
+    "cluster": "cluster", "name": "name", "colour": "colour", "color": "colour", "into": "into", "mergeinto": "into",
+    "mergedinto": "into",
+}  # fmt: skip
+"""Plain heading -> the column that it means."""
+OF_THE_RUN = frozenset({
+    "splitsfrom", "tiles", "share", "nearest", "nearestdistance", "secondnearest", "secondnearestdistance",
+})  # fmt: skip
+"""Plain headings of further columns of clusters.csv, which say how the clusters are, and change nothing."""
 
 
 def read_classes(path: str | Path) -> Classes:
-    """The rows of a CSV with the column cluster and any of name, colour (#rrggbb) and into; other columns are not read.
+    """The rows of a CSV with the column cluster and any of name, colour (#rrggbb) and into.
 
-    Raises ValueError that names the row and both values.
+    Columns with other headings, and how the file was read, go to the logger `tile_engine`, once a process. Raises ValueError
+    that names the row and both values.
     """
     from ....errors import SettingsError
     from ....stores.lists.headings import plain_heading
     from ....stores.lists.sheet import read_sheet
 
     try:
-        sheet = read_sheet(Path(path), lambda cells: "cluster" in map(plain_heading, cells))
+        sheet = read_sheet(Path(path), _headings_in)
     except SettingsError as error:
         raise ValueError(f"classes: {path} cannot be read as a CSV ({error.message})") from error
-    columns = {plain_heading(name): name for name in reversed(sheet.names)}
+    plain = {name: plain_heading(name) for name in sheet.names if name}
+    columns = {HEADINGS[one]: name for name, one in reversed(plain.items()) if one in HEADINGS}
+    unread = [name for name, one in plain.items() if name not in columns.values() and one not in OF_THE_RUN]
     if "cluster" not in columns or sheet.problems:
         faults = list(sheet.problems) or [f"has no column `cluster`; it has {', '.join(sheet.names) or 'no columns'}"]
         raise ValueError(f"classes: {path} {'; '.join(faults)}")
+    for note in (*sheet.notes, *([f"columns that are not read: {', '.join(unread)}"] if unread else [])):
+        _tell(f"classes: {path}: {note}")
     rows = [(line, {plain: cells.get(name, "") for plain, name in columns.items()}) for line, cells in sheet.rows]
     classes = tuple(_classes(rows, path))
     numbers = [cluster for cluster, *_ in classes]
@@ -36,6 +53,19 @@ def read_classes(path: str | Path) -> Classes:
         if numbers.count(number) > 1:
             raise ValueError(f"classes: {path} has {numbers.count(number)} rows of cluster {number}; one is needed")
     return classes
+
+
+def _headings_in(cells: Sequence[str]) -> int:
+    from ....stores.lists.headings import plain_heading
+
+    found = {HEADINGS[one] for one in map(plain_heading, cells) if one in HEADINGS}
+    return len(found) if "cluster" in found else 0
+
+
+@cache
+def _tell(text: str) -> None:
+    """Log a note on a file of classes once, however often settings are made of it."""
+    LOG.warning(text)
 
 
 def _classes(rows: Iterable[tuple[int, Mapping[str, str]]], path: str | Path) -> Iterator[tuple[int, str, str, int]]:

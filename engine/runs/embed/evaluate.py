@@ -38,7 +38,7 @@ def evaluate_embeddings(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     with outcome.clock("compute"), threadpool_limits(job.settings.threads):  # the last digits depend on the threads
         document = evaluation(job)
     if document.left_out:
-        outcome.notices.append(f"columns of the list are left out of the evaluation: {', '.join(document.left_out)}")
+        outcome.notices.append(f"left out of the evaluation, of the list: {', '.join(document.left_out)}")
     with outcome.clock("write"):
         outcome.files.append(write_document(job, EVALUATION, document))
     return outcome

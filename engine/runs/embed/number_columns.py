@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....stores.frame import Array
-from ....stores.lists.cells import number_column
+from ....stores.lists.cells import MISSING_NUMBERS, number_column, read_number, value_of
+from ....stores.lists.spellings import SEX_COLUMNS, plain_spelling, sex_of
 from ...pipeline.job import Job
+from ...pipeline.listing import first_of
 from .settings import EmbedSettings
 
 MOST_NUMBERS = 20
@@ -25,7 +27,7 @@ class NumberColumns:
     values: dict[str, Array]
     """Column -> float (n,), NaN where unknown."""
     left_out: tuple[str, ...]
-    """Columns of numbers that are not evaluated, each with the reason."""
+    """Columns that are not evaluated, each with the reason, and cells of others that are no value of the column."""
 
 
 def number_columns(job: Job[EmbedSettings]) -> NumberColumns:
@@ -36,26 +38,39 @@ def number_columns(job: Job[EmbedSettings]) -> NumberColumns:
     for name in dict.fromkeys(name for r in records for name in r.columns):
         if name in (job.settings.label, "split", "mask"):
             continue
-        column, reason = _column(name, [r.columns.get(name, "").strip() for r in records])
-        if not reason and len(values) == MOST_NUMBERS:
-            reason = f"{MOST_NUMBERS} columns before it are evaluated"
-        if column is not None and not reason:
-            values[name] = column
-        elif column is not None:
+        texts = [value_of(r.columns.get(name, "")) for r in records]
+        column = _numbers(name, texts)
+        if column is None:
+            continue
+        odd = [text for text, value in zip(texts, column, strict=True) if text and not np.isfinite(value)]
+        reason = _why_not(column) or (
+            f"{MOST_NUMBERS} columns before it are evaluated" if len(values) == MOST_NUMBERS else ""
+        )
+        if reason:
             left_out.append(f"{name} ({reason})")
+        else:
+            values[name] = column
+            left_out += [f"cells of {name} ({first_of(list(dict.fromkeys(odd)))})"] if odd else []
     return NumberColumns(values, tuple(left_out))
 
 
-def _column(name: str, texts: Sequence[str]) -> tuple[Array | None, str]:
-    """(values, why they are not evaluated); None for a column of text."""
-    kinds = sorted({text.casefold() for text in texts if text})
-    if len(kinds) == 2:
-        values = np.array([float(kinds.index(text.casefold())) if text else np.nan for text in texts])
-    elif numbers := number_column(texts, name):
-        values = np.array(numbers.values)
-    else:
-        return None, ""
-    finite = np.isfinite(values)
+def _numbers(name: str, texts: Sequence[str]) -> Array | None:
+    """A column of numbers, or of two values as 0 and 1, NaN for other cells; None for a column of other texts."""
+    if name.casefold() in SEX_COLUMNS and {"m", "f"} <= set(map(sex_of, texts)):
+        return np.array([{"f": 0.0, "m": 1.0}.get(sex_of(text), np.nan) for text in texts])
+    numbers = number_column(texts, name)
+    known = {value for value in numbers.values if np.isfinite(value)} if numbers else set()
+    if numbers is not None and len(known) > 1:
+        return np.array(numbers.values)
+    kinds = sorted({kind for kind in map(plain_spelling, texts) if kind and read_number(kind) not in MISSING_NUMBERS})
+    if len(kinds) != 2:
+        return None if numbers is None else np.array(numbers.values)
+    return np.array([float(kinds.index(kind)) if (kind := plain_spelling(text)) in kinds else np.nan for text in texts])
+
+
+def _why_not(column: Array) -> str:
+    """Why a column is not evaluated; empty if it is."""
+    finite = np.isfinite(column)
     if finite.mean() < LEAST_SHARE:
-        return values, f"{int(finite.sum())} of {len(texts)} volumes have a value that can be read"
-    return values, "" if len(np.unique(values[finite])) > 1 else "all volumes have one value"
+        return f"{int(finite.sum())} of {len(column)} volumes have a value that can be read"
+    return "" if len(np.unique(column[finite])) > 1 else "all volumes have one value"

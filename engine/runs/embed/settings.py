@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from ...pipeline.option import FIND, READ, TRY, Option
 from ...steps.volumes.settings import PreparedVolumeSettings
@@ -48,14 +48,6 @@ class EmbedSettings(PreparedVolumeSettings):
     cv: Annotated[int, Option(TRY, ("train",), "5; a column `split` takes precedence")] = Field(
         5, ge=0, le=20, description="Folds of the evaluation, by subject; 0 for no evaluation."
     )
-
-    @field_validator("label")
-    @classmethod
-    def _column(cls, value: str) -> str:
-        """The name that the list's column has once its heading is understood: `Label` is `label`."""
-        from ....stores.lists.headings import canonical
-
-        return canonical(value)
 
     @model_validator(mode="after")
     def _fitting(self) -> EmbedSettings:

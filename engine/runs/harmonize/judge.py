@@ -47,7 +47,8 @@ def judge_versions(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     with outcome.clock("compute"), threadpool_limits(job.settings.threads):
         unusable: dict[str, str] = {}
         images = [image for part in sites.of_site.values() for image in part]
-        scans = [_scan(job, image, unusable, fitted=image not in sites.held_out) for image in images]
+        ages = ages_of(job.slides)
+        scans = [_scan(job, image, ages[image], unusable, fitted=image not in sites.held_out) for image in images]
         cohort = comparable(scans, sites.sources, sites.target)
         versions: dict[str, Version] = {OURS: lambda row, head: _version(job, cohort.scans[row].id)}
         fitted = baseline_versions(cohort)
@@ -89,9 +90,9 @@ def head_of(job: Job[HarmonizeSettings], image: str, unusable: dict[str, str]) -
     return replace(head, brain=brain)
 
 
-def _scan(job: Job[HarmonizeSettings], image: str, unusable: dict[str, str], *, fitted: bool) -> Scan:
+def _scan(job: Job[HarmonizeSettings], image: str, age: float, unusable: dict[str, str], *, fitted: bool) -> Scan:
     record, stored = job.slides[image], job.stored(image)
-    covariates = {"age": ages_of(job.slides)[image], "sex": _sex(record.columns.get("sex", ""))}
+    covariates = {"age": age, "sex": _sex(record.columns.get("sex", ""))}
     numbers = {name: value for name, value in covariates.items() if np.isfinite(value)}
     return Scan(
         image,

@@ -32,7 +32,7 @@ def test_a_number_is_read_in_spite_of_what_stands_around_it(cell: str, value: fl
     assert found.converted == (() if cell in ("-3", "1e2", ".5") else (cell,))
 
 
-@pytest.mark.parametrize("cell", ["2a", "M1", "1.234,5", "2020-01-01", "61 or 62", "seven", "1_000", "inf", "1e999"])
+@pytest.mark.parametrize("cell", ["2a", "M1", "1.2.3,4", "2020-01-01", "61 or 62", "seven", "1_000", "inf", "1e999"])
 def test_what_is_no_number_is_said(cell: str) -> None:
     found = read_numbers([cell])
     assert math.isnan(found.values[0]) and found.unread == (cell,)
@@ -41,6 +41,40 @@ def test_what_is_no_number_is_said(cell: str) -> None:
 def test_units_are_not_mixed() -> None:
     found = read_numbers(["60 y", "61", "7 months", "62 years"])
     assert found.unread == ("7 months",) and found.values[:2] == (60, 61)
+    dose = read_numbers(["61", "70", "3 mg"])
+    assert dose.unread == ("3 mg",) and dose.values[:2] == (61, 70)
+
+
+def test_ages_are_years_whatever_their_units() -> None:
+    found = number_column(["61", "70", "3 months", "006M", "1461 days", "026W"], "age")
+    assert found is not None and not found.unread
+    assert found.values[:5] == (61, 70, 0.25, 0.5, 4) and round(found.values[5], 2) == 0.5
+    assert found.converted == ("3 months", "006M", "1461 days", "026W")
+
+
+def test_what_is_no_age_is_left_out_and_named() -> None:
+    found = number_column(["61", "-1", "615", "70", "0", "999", "20", "121"], "age")
+    assert found is not None and found.unread == ("615", "121") and found.coded == ("-1", "999")
+    assert read_numbers(["-1", "0.5", "-0.7"]).coded == () and read_numbers(["-1", "61", "70"]).coded == ("-1",)
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["950", "1,234", "1,100"], [950, 1234, 1100]),
+        (["1,234,567", "1,100"], [1234567, 1100]),
+        (["1,234.5 ml", "2,000 ml", "3"], [1234.5, 2000, 3]),
+        (["1.234", "0,5"], [1234, 0.5]),
+        (["1.234,5", "7"], [1234.5, 7]),
+        (["61,125", "7", "70"], [61.125, 7, 70]),
+        (["0,250", "100"], [0.25, 100]),
+        (["1.234", "950"], [1.234, 950]),
+    ],
+)
+def test_signs_between_thousands_are_told_from_decimals_by_the_column(cells: list[str], values: list[float]) -> None:
+    found = read_numbers(cells)
+    assert list(found.values) == values
+    assert {cell for cell, value in zip(cells, values, strict=True) if cell != f"{value:g}"} == set(found.converted)
 
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -25,6 +26,18 @@ def test_a_dialect_changes_nothing(delimiter: str, end: str, encoding: str) -> N
 
 def test_a_spreadsheets_first_line_states_the_delimiter() -> None:
     assert delimited_lines(b"sep=;\r\npath;a,b,c\r\nx;1\r\n")[0] == [(2, ["path", "a,b,c"]), (3, ["x", "1"])]
+
+
+def test_of_equally_frequent_signs_the_one_that_leaves_headings_parts_cells() -> None:
+    def headings_in(cells: Sequence[str]) -> int:
+        return len({"path", "age"} & set(cells)) if "path" in cells else 0
+
+    assert delimited_lines(b"path;age, years\na;6\n", headings_in)[0][0] == (1, ["path", "age, years"])
+    assert delimited_lines(b"path,age;years\na,6\n", headings_in)[0][0] == (1, ["path", "age;years"])
+
+
+def test_a_sign_of_another_encoding_is_quoted_with_what_stands_beside_it() -> None:
+    assert "a word is '5°C'" in delimited_lines("path;5°C\n".encode("cp1252"))[1][0]
 
 
 def test_delimiters_inside_quotes_do_not_count() -> None:

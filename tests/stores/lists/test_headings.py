@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tile_engine.stores.lists.headings import CARRIED, canonical, meanings
+from tile_engine.stores.lists.headings import CARRIED, listed_column, meanings
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,14 @@ def test_of_two_claims_the_better_counts_and_the_other_keeps_its_name() -> None:
 
 def test_only_what_may_be_meant_is() -> None:
     assert meanings(["Part", "MPP"], {"path", *CARRIED}) == {"Part": "Part", "MPP": "MPP"}
-    assert [canonical(name) for name in ("LABEL", "Stain", "path", "my label")] == [
-        "label",
-        "stain",
-        "path",
-        "my label",
-    ]
+
+
+def test_a_column_is_named_by_itself_then_by_its_meaning_then_in_another_spelling() -> None:
+    columns = ["sex", "Gender", "Diagnosis"]
+    meant = [listed_column(name, columns) for name in ("Gender", "SEX", "patient sex", "diagnosis", "gender", "dx")]
+    assert meant == ["Gender", "sex", "sex", "Diagnosis", "sex", "dx"]
+
+
+def test_an_age_in_another_unit_than_years_is_no_age() -> None:
+    assert meanings(["Age (months)", "sex"]) == {"Age (months)": "Age (months)", "sex": "sex"}
+    assert meanings(["Age (Years)"]) == {"Age (Years)": "age"}

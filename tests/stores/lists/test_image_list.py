@@ -31,8 +31,21 @@ def test_missing_subjects_and_values_are_counted(tmp_path: Path) -> None:
 def test_numbers_that_were_read_otherwise_or_not_are_said(tmp_path: Path) -> None:
     said = notes(tmp_path, "path;age;stage\na;61,5;2a\nb;89+;2b\nc;old;3\nd;70;1\ne;71;1a\n")
     assert said[1:] == [
-        "age: read as numbers: 2 cells, such as '61,5', '89+'; no numbers, and left out of figures: 1 cell, such as 'old'"
+        "age: read as numbers: 2 cells, such as '61,5 -> 61.5', '89+ -> 89'; no ages up to 120 years, and left out of figures: "
+        "1 cell, such as 'old'"
     ]
+
+
+def test_numbers_of_classes_are_no_measurements(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{i % 3},{i % 2},{i % 2}\n" for i in range(9)) + "x,-9,999,999\n"
+    assert len(notes(tmp_path, "path,label,site,Diagnosis\n" + rows)) == 1
+
+
+def test_ages_that_are_mostly_ranges_are_said_to_be_in_no_figure(tmp_path: Path) -> None:
+    said = notes(tmp_path, "path,age\na,60-65\nb,70-75\nc,66\n")
+    assert said[1] == (
+        "age: most cells are no ages in numbers, so no figure uses the column: such as '60-65', '70-75', '66'"
+    )
 
 
 def test_values_stand_under_their_meaning(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_subjects_with_and_without_leading_zeros_are_the_same(tmp_path: Path) ->
     """bids-standard/legacy-validator#1674, incf-nidash/PyNIDM#84."""
     table = tmp_path / "participants.tsv"
     table.write_text("participant_id\tage\nsub-1\t20\nsub-2\t30\nsub-10\t40\n")
-    found = read_participants(table, ["sub-001", "sub-002", "sub-010"], "T1w")
+    found = read_participants(table, [("sub-001", ""), ("sub-002", ""), ("sub-010", "")], "T1w")
     ages = {subject: row["age"] for (subject, _), row in found.rows.items()}
     assert ages == {"sub-001": "20", "sub-002": "30", "sub-010": "40"}
     assert any("'sub-1 -> sub-001'" in note for note in found.notes)
@@ -68,7 +68,7 @@ def test_subjects_without_a_row_and_rows_without_a_subject_are_named(tmp_path: P
     """mne-tools/mne-bids#1607, bids-standard/bids-examples#445: the one ended a program, the other was never noticed."""
     table = tmp_path / "participants.tsv"
     table.write_text("participant_id\tage\nsub-01\t20\nsub-02\t30\nsub-09\t40\n")
-    found = read_participants(table, ["sub-01", "sub-02", "sub-03"], "T1w")
+    found = read_participants(table, [("sub-01", ""), ("sub-02", ""), ("sub-03", "")], "T1w")
     assert any("'sub-09'" in text for text in found.warnings) and any("'sub-03'" in text for text in found.warnings)
 
 
@@ -77,7 +77,7 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     table = tmp_path / "participants.tsv"
     table.write_text("participant_id\tparticipant_id\tage\nsub-01\tCQ2\t18\nsub-02\tBT4\t28\n")
     with pytest.raises(SettingsError, match="'participant_id' appears 2 times") as failure:
-        read_participants(table, ["sub-01", "sub-02"], "T1w")
+        read_participants(table, [("sub-01", ""), ("sub-02", "")], "T1w")
     assert failure.value.code == "E_MANIFEST"
 
 

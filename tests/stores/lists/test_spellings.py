@@ -29,6 +29,8 @@ def test_numbers_names_and_files_stay_as_they_are() -> None:
     assert same_values("mask", ["A.nii", "a.nii"]) == {}
     comments = [f"comment {i}" for i in range(20)]
     assert same_values("comment", [*comments, "Comment 3"]) == {}
+    assert same_values("diagnosis", [*comments, "Comment 3"]) == {"Comment 3": "comment 3"}
+    assert same_values("grade", [*comments, "Comment 3"], {"grade"}) == {"Comment 3": "comment 3"}
     assert same_values("subject", [*comments, "Comment 3"]) == {"Comment 3": "comment 3"}
 
 
@@ -54,5 +56,7 @@ def test_a_row_that_stands_twice_is_left_out_and_said_and_one_that_disagrees_is_
     found = find_slides(cohort(tmp_path, "path,age\na.svs,6\nb.svs,7\na.svs,6\n"))
     assert [e.name for e in found.entries] == ["a.svs", "b.svs"]
     assert found.warnings == ("list.csv: rows that say the same twice are left out: 1 row: 'line 4, as line 2'",)
+    found = find_slides(cohort(tmp_path, "path,dx,sex\na.svs,AD,M\na.svs,ad,male\nb.svs,CN,F\n"))
+    assert [e.extra["dx"] for e in found.entries] == ["AD", "CN"] and "twice are left out: 1 row" in found.warnings[0]
     with pytest.raises(SettingsError, match=r"line 3: .a\.svs. is the same file as in line 2, with another age"):
         find_slides(cohort(tmp_path, "path,age\na.svs,6\na.svs,7\n"))

@@ -22,6 +22,7 @@ def test_an_exact_name_goes_before_a_similar_one() -> None:
 def test_what_could_be_two_is_none() -> None:
     assert match_subjects(["001"], ["sub-1", "sub-01"]) == {}
     assert match_subjects(["1", "001"], ["sub-01"]) == {}
+    assert match_subjects(["1", "01"], ["sub-01", "sub-001"]) == {"01": "sub-01"}
 
 
 @given(st.sets(st.text("01a-", max_size=4)), st.sets(st.text("01a-", max_size=4).map(lambda s: f"sub-{s}")))

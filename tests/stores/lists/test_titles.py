@@ -41,6 +41,15 @@ def test_cells_of_a_list_that_name_columns_are_no_headings(tmp_path: Path) -> No
     assert len(found.rows) == 2 and list(found.headings) == ["path", "arm"]
 
 
+def test_a_row_of_values_below_unknown_headings_is_no_row_of_headings(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_bytes("Datei,Bild,Größe\nx,a.svs,slide\ny,b.svs,slide\n".encode("cp1252"))
+    with pytest.raises(SettingsError, match="'path' is missing; there are 'Datei', 'Bild', 'Größe'") as failure:
+        find_slides(tmp_path / "list.csv")
+    assert "Is not in UTF-8; it is read as Windows-1252" in failure.value.message
+    found = listed(tmp_path / "a.csv", "Titel,Studie\nslide,patient\na.svs,p1\n")
+    assert list(found.headings) == ["path", "subject"]
+
+
 def test_without_headings_the_error_says_what_was_looked_for_and_shows_the_first_rows(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("Study XYZ, 2024\nBrain;Years;Sex\nx.nii;61;F\n")
     with pytest.raises(SettingsError) as failure:

@@ -52,7 +52,7 @@ def test_the_first_visible_sheet_is_read_and_the_others_are_named(
 ) -> None:
     sheets = ('name="Old" state="hidden"', 'name="A"', 'name="B"')
     (note,) = read_sheet(workbook([text_cells("path")], sheets=sheets)).notes
-    assert "'A' is read" in note and "'B'" in note and "Old" not in note
+    assert note == "the sheet 'A' is read; others are not: 'B', 'Old' (hidden)"
 
 
 @pytest.mark.parametrize(
@@ -146,3 +146,23 @@ def test_numbers_are_read_as_their_cells_show_them(workbook: Write) -> None:
         "xl/workbook.xml": '<workbook><workbookPr date1904="1"/><sheets><sheet name="a" id="rId1"/></sheets></workbook>'
     }
     assert read_sheet(workbook([head, row], **parts, **books)).rows[0][1]["day"] == "2028-05-02"
+
+
+def test_texts_around_numbers_and_durations_are_as_their_cells_show_them(workbook: Write) -> None:
+    codes = (
+        "&quot;P&quot;000",
+        "[h]:mm",
+        "\\S0&quot; x&quot;",
+        "[Red]00",
+        "#,##0",
+        "[$-409]&quot;€ &quot;0",
+        "000-000",
+    )
+    formats = "".join(f'<numFmt numFmtId="{164 + i}" formatCode="{code}"/>' for i, code in enumerate(codes))
+    styles = "".join(f'<xf numFmtId="{number}"/>' for number in (46, *range(164, 164 + len(codes))))
+    values = ("1.25", "7", "1.25", "12", "7", "1234", "5", "12345")
+    row = "".join(f'<c s="{i}"><v>{value}</v></c>' for i, value in enumerate(values))
+    head = "".join(f'<c t="str"><v>c{i}</v></c>' for i in range(len(values)))
+    sheet = f"<styleSheet><numFmts>{formats}</numFmts><cellXfs>{styles}</cellXfs></styleSheet>"
+    ((_, cells),) = read_sheet(workbook([head, row], **{"xl/styles.xml": sheet})).rows
+    assert list(cells.values()) == ["30:00:00", "P007", "30:00", "S12 x", "07", "1234", "5", "012-345"]

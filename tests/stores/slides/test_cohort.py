@@ -180,6 +180,23 @@ def test_a_cell_without_an_end_is_a_problem_of_the_list(folder: Path) -> None:
     assert failure.value.code == "E_MANIFEST"
 
 
+def test_two_lists_of_the_same_files_are_merged_column_by_column(folder: Path) -> None:
+    (folder / "labels.csv").write_text("path,label,subject,mpp\na.svs,AD,P1,\nb.tif,CN,P2,0.5\n")
+    (folder / "ages.csv").write_text("path,age,subject,label,mpp\nb.tif,61,P3,cn,0.25\na.svs,70,p1,,0.25\n")
+    cohort = find_slides([folder / "labels.csv", folder / "ages.csv"])
+    assert [(e.name, e.subject, e.mpp, e.extra) for e in cohort.entries] == [
+        ("a.svs", "P1", 0.25, {"label": "AD", "age": "70"}), ("b.tif", "P2", 0.5, {"label": "CN", "age": "61"}),
+    ]  # fmt: skip
+    (said,) = [text for text in cohort.warnings if "two lists" in text]
+    assert "of b.tif (mpp 0.5 and 0.25, subject 'P2' and 'P3') (1): the first is believed" in said
+
+
+def test_a_list_and_the_folder_of_its_files_are_the_list(folder: Path) -> None:
+    cohort = find_slides([folder, write(folder, "path,label\na.svs,AD\n")])
+    assert [e.extra for e in cohort.entries if e.name == "a.svs"] == [{"label": "AD"}] and len(cohort.entries) == 3
+    assert not cohort.warnings
+
+
 def test_files_of_one_name_outside_the_lists_folder_are_named_apart(folder: Path) -> None:
     for name in ("s1", "s2"):
         (folder / "data" / name / "mri").mkdir(parents=True)

@@ -88,11 +88,10 @@ def _mean_numbers(numbers: Array, subjects: Subjects) -> Array:
 
 
 def _shared(texts: Sequence[str], subjects: Subjects) -> tuple[Array, list[str]]:
-    """(the value of each subject, names of the subjects whose volumes have several); the case of letters does not count."""
-    spelling: dict[str, str] = {}
+    """(the value of each subject, names of the subjects whose volumes have several)."""
     found: list[set[str]] = [set() for _ in subjects.names]
     for text, subject in zip(texts, subjects.of_volume, strict=True):
         if text:
-            found[subject].add(spelling.setdefault(text.casefold(), text))
+            found[subject].add(text)
     unclear = [name for name, words in zip(subjects.names, found, strict=True) if len(words) > 1]
     return np.array([words.pop() if len(words) == 1 else "" for words in found], dtype=object), unclear

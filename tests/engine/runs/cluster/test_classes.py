@@ -27,6 +27,15 @@ def test_names_colours_and_merges_are_read_and_other_columns_are_not(tmp_path: P
     assert read_classes(written(tmp_path, "cluster\n3\n")) == ((3, "", "", 0),)
 
 
+def test_other_headings_of_a_column_count_and_columns_that_are_not_read_are_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written(tmp_path, "Cluster,Color,Merge into,share,Remark\n1,#ff8800,,0.5,x\n2,,1,0.5,y\n")
+    for _ in range(2):
+        assert read_classes(path) == ((1, "", "#ff8800", 0), (2, "", "", 1))
+    assert caplog.messages == [f"classes: {path}: columns that are not read: Remark"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

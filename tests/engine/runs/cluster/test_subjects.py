@@ -142,7 +142,7 @@ def record(subject: str, **columns: str) -> Any:
 
 
 def test_a_subject_is_the_mean_of_its_volumes_and_has_the_values_they_share() -> None:
-    first, again = record("a", age="40", sex="F"), record("a", age="42", sex="f")
+    first, again = record("a", age="40", sex="F"), record("a", age="42", sex="F")
     records = [first, record("b", age="n", sex="M"), again, record("", age="50")]
     job: Any = SimpleNamespace(slides=dict(enumerate(records)))
     subjects = subjects_of(job)

@@ -40,6 +40,31 @@ def test_columns_without_figures_are_named_with_the_reason() -> None:
     )
 
 
+def test_numbers_for_missing_values_are_no_value_of_a_column() -> None:
+    code = "-9"
+    found = number_columns(
+        job(
+            smoker=["1"] * 19 + [code],
+            drinker=["1", "0"] * 9 + [code, "1"],
+            asks=["yes", "no"] * 9 + [code, "Yes"],
+            bins=["<5", "≥5"] * 10,
+            sex=["M", "f"] * 9 + ["unknown", "male"],
+            arm=["1", "-1"] * 10,
+        )
+    )
+    assert list(found.values) == ["drinker", "asks", "bins", "sex", "arm"]
+    assert set(found.values.pop("arm").tolist()) == {1, -1}
+    for values in found.values.values():
+        assert set(values[np.isfinite(values)].tolist()) == {0, 1}
+    assert np.isnan(found.values["drinker"][18]) and np.isnan(found.values["asks"][18])
+    assert found.left_out == (
+        "smoker (all volumes have one value)",
+        "cells of drinker (-9)",
+        "cells of asks (-9)",
+        "cells of sex (unknown)",
+    )
+
+
 def test_no_more_than_twenty_columns_are_evaluated() -> None:
     found = number_columns(job(**{f"x{i}": [str(i), str(i + 1), "9"] for i in range(22)}))
     assert len(found.values) == 20 and found.left_out[0].startswith("x20 (20 columns before it")

@@ -21,7 +21,7 @@ LONGEST_HEADLINE = 110
 
 def first_looks(job: Job[Any], own: Sequence[Caution]) -> tuple[Caution, ...]:
     """Rejected images, then the page's `own` cautions, then what the run warned of and no caution says already."""
-    said = " ".join(f"{one.headline} {one.text}" for one in own).lower()
+    said = " ".join(map(_words, own))
     return (*_rejected(job), *own, *warned(job, said))
 
 
@@ -48,12 +48,12 @@ def _share(job: Job[Any], rejected: int) -> str:
 def warned(job: Job[Any], said: str = "") -> Iterator[Caution]:
     """What the run warned of, each once, by steps; texts of images that differ in numbers alone are one caution.
 
-    A warning whose text stands in `said`, in lower case, is left out.
+    A warning whose text stands in `said`, in lower case, is left out; so is one of the run that stands there as a caution.
     """
     order = {name: place for place, name in enumerate((OPENING, *job.pipeline.steps))}
     places = {record.name: place for place, record in enumerate(job.slides.values())}
     left = (_of_images(one, places) for one in read_warnings(job.folder))
-    found = [one for one in left if one is not None and one.step in order and one.text.lower() not in said]
+    found = [one for one in left if one is not None and one.step in order and not _is_said(one, said)]
     found.sort(key=lambda one: (order[one.step], min((places[name] for name in one.images), default=-1), one.text))
     alike: dict[tuple[str, bool, str], list[RunWarning]] = {}
     for one in found:
@@ -63,6 +63,14 @@ def warned(job: Job[Any], said: str = "") -> Iterator[Caution]:
     for group in alike.values():
         names = list(dict.fromkeys(name for one in group for name in one.images))
         yield _caution([one.text for one in group], names, f"{total:,} {job.modality.plural}")
+
+
+def _is_said(one: RunWarning, said: str) -> bool:
+    return one.text.lower() in said or (not one.images and _words(noted(one.text)) in said)
+
+
+def _words(one: Caution) -> str:
+    return f"{one.headline} {one.text}".strip().lower()
 
 
 def _of_images(one: RunWarning, places: dict[str, int]) -> RunWarning | None:

@@ -23,7 +23,7 @@ from ..show.short_names import distinct_names
 from .convert.geometry import PYRAMID
 from .convert.tissue import COLOURS_OF_LOSS, TISSUE
 from .slide_picture import picture_of
-from .volumes.planes import mask_name, masked_planes
+from .volumes.planes import is_stored, mask_name, masked_planes
 
 LONGEST = 700
 """Pixels along the stored picture of a slide that is drawn, at most where its pyramid has such a level."""
@@ -73,9 +73,8 @@ def mask_sections(job: Job[Any]) -> list[Section]:
         figures.append(Image(path, title, first_of([short[job.slides[s].name] for s in slides], 3)))
     text = _texts(job)
     if left := [job.slides[s].name for s in order[MAX_SHEETS * PER_SHEET :]]:
-        text.append(
-            f"{len(left):,} {job.modality.plural} are not drawn: {first_of(left)}. labels/tissue has the masks of all."
-        )
+        stored = " labels/tissue has the masks of all." if is_stored(job) else ""
+        text.append(f"{len(left):,} {job.modality.plural} are not drawn: {first_of(left)}.{stored}")
     return [Section(heading, tuple(text), figures=tuple(figures), embedded=EMBEDDED_SHEETS)]
 
 

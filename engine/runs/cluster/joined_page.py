@@ -83,8 +83,7 @@ def _unfinished(stains: StainRuns, jobs: Mapping[str, Job[Any]]) -> Iterator[Cau
 def _of_runs(stains: StainRuns, jobs: Mapping[str, Job[Any]]) -> Iterator[Caution]:
     """What was warned of before the runs, and images that each run rejected or warned of."""
     for text in stains.warnings:
-        if "cannot be told by colour" not in text:  # of which a caution of its own says more
-            yield noted(text)
+        yield noted(text)
     for run in stains.runs:
         for one in first_looks(jobs[run.folder], ()) if run.folder in jobs else ():
             yield Caution(f"{run.name}: {one.headline}", one.text)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ...stores.receipts import Ledger
 from ..pipeline.image_documents import read_rejected
 from ..pipeline.job import Job
 from ..pipeline.listing import first_of
@@ -17,12 +18,25 @@ MAX_REASONS = 3
 """Reasons of rejections that are said at the head of a page; a section below has all."""
 LONGEST_HEADLINE = 110
 """Characters of a warning's first clause that is its headline."""
+REPORT_STEP, CAUTIONS = "report", "cautions"
+"""The step that writes a report, and the fact of its receipt that keeps the page's own cautions, for a page that joins runs."""
 
 
 def first_looks(job: Job[Any], own: Sequence[Caution]) -> tuple[Caution, ...]:
     """Rejected images, then the page's `own` cautions, then what the run warned of and no caution says already."""
     said = " ".join(map(_words, own))
     return (*_rejected(job), *own, *warned(job, said))
+
+
+def kept_cautions(own: Sequence[Caution]) -> list[list[str]]:
+    """A page's own cautions as the receipt of its step keeps them."""
+    return [[one.headline, one.text] for one in own]
+
+
+def cautions_in(job: Job[Any]) -> tuple[Caution, ...]:
+    """The own cautions of a report that was written; none where there is no such report, or its receipt keeps none."""
+    receipt = Ledger(job.folder.out, REPORT_STEP, job.ledger_key(REPORT_STEP)).find(REPORT_STEP)
+    return tuple(Caution(*texts) for texts in receipt.facts.get(CAUTIONS, ())) if receipt else ()
 
 
 def _rejected(job: Job[Any]) -> Iterator[Caution]:

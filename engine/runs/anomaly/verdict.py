@@ -14,7 +14,8 @@ def headline(document: Evaluation, names: str, seen: str) -> str:
     if found is None or found.auroc is None:
         return (
             f"{document.judged:,} {names} of {document.subjects:,} subjects were scored by how unlike the {seen} of the "
-            "training they are. Whether the score finds anything cannot be told: labels of normal images and of enough others are not known."
+            "training they are. Whether the score finds anything cannot be told: labels of normal images and of enough others "
+            "are not known."
         )
     if found.low is None or found.high is None:
         sure, interval = f"{names} of so few subjects cannot tell whether that is more than chance", ""

@@ -29,6 +29,7 @@ from ...show.palette import chosen_colours
 from ...show.patch_gallery import PatchKinds, patch_gallery
 from ...show.tile_plane import TilePoints, plane_caption, umap_plot
 from ...steps.checkpoints import find_record, read_record
+from ...steps.first_looks import CAUTIONS, kept_cautions
 from ...steps.layouts import layout_in
 from ...steps.normalization import target_of
 from ...steps.report import closing_sections, facts_of, name_of, slide_rows
@@ -72,6 +73,7 @@ def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
             report_page(job, unit, shown=shown, pictures=pictures), levels=levels_view(job, shown, table, tiles)
         )
         files = write_report_files(job, page, counts=counts_of(job, shown), legend=shown.legend)
+    outcome.facts[CAUTIONS] = kept_cautions(page.cautions)
     outcome.files += [written(path) for path in (*pictures.values(), *files)]
     return outcome
 

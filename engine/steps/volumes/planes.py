@@ -9,6 +9,8 @@ import numpy as np
 from ....stores.cells import LabelCells
 from ....stores.frame import Array, Frame
 from ...pipeline.job import Job
+from ...pipeline.listing import first_of
+from ...show.orientation import AXIAL, SEEN
 from ...show.picture import Cells, Picture
 from ...show.triptych import triptych
 from .mask import mask_of
@@ -24,11 +26,31 @@ def planes_of(job: Job[Any], volume: str, labels: Array, cells: Frame) -> tuple[
     level = next((i for i, f in enumerate(image.frames) if max(f.shape) <= MAX_DRAWN_SIDE), len(image.frames) - 1)
     frame = image.frames[level]
     grey = (image.read(frame.box, level)[0] >> 8).astype(np.uint8)
-    centre = [o + m * s for o, m, s in zip(cells.origin, _middle(labels), cells.spacing, strict=True)]
-    return triptych(grey, frame, labels, cells, centre=centre)
+    centre = [o + m * s for o, m, s in zip(cells.origin, centroid(labels), cells.spacing, strict=True)]
+    return triptych(grey, frame, labels, cells, centre=centre, sided=not job.slides[volume].assumed_orientation)
 
 
-def _middle(labels: Array) -> list[float]:
+def unsided(job: Job[Any]) -> list[str]:
+    """Names of the run's volumes whose files do not state which side is which."""
+    return [record.name for record in job.slides.values() if record.assumed_orientation]
+
+
+def seen(job: Job[Any]) -> str:
+    """Which side is which on the planes of the run's volumes, and of which of them nothing states it."""
+    if not (names := unsided(job)):
+        return SEEN
+    unknown = f"Nothing states which side is which of {first_of(names)}: left and right may be exchanged; no letters are drawn."
+    return unknown if len(names) == len(job.slides) else f"{SEEN} {unknown}"
+
+
+def axial(job: Job[Any]) -> str:
+    """The same of axial planes alone."""
+    names = unsided(job)
+    of = f"{len(names):,} of {len(job.slides):,} volumes" if len(names) < len(job.slides) else "all volumes"
+    return f"{AXIAL} Of {of} that is assumed, as their files do not state it." if names else AXIAL
+
+
+def centroid(labels: Array) -> list[float]:
     """The centroid of the labelled cells along each axis, in cells; of all cells where none is labelled.
 
     From counts along each axis: the indices of all labelled cells would take 24 bytes a cell.

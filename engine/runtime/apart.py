@@ -56,10 +56,10 @@ def start_all(
     settings, old = split(settings)
     cohort, target = find(pipeline, images, out, options.cluster, settings)
     recorder = Recorder(options.report)
-    told = list[str]()
+    texts = list[str]()
 
     def recorded(event: Event) -> None:
-        told.append(event.text)
+        texts.append(event.text)
         recorder(event)
 
     stains = decided(pipeline, cohort, target, replace(options, report=recorded), settings)
@@ -75,7 +75,7 @@ def start_all(
     claim(folder, cohort, options.mode, recorder)
     _check_report(target, stains, replace(options, report=recorder))
     earlier = find_stain_runs(folder)
-    again = [text for text in earlier.warnings if text in told] if earlier else []  # a warning at first, now a note
+    again = [text for text in earlier.warnings if text in texts] if earlier else []  # a warning at first, now a note
     untold = set(untold_lines(stains))  # which the page says by itself
     warnings = tuple(text for text in dict.fromkeys((*again, *recorder.texts)) if text not in untold)
     stains = stains.model_copy(update={"warnings": warnings})

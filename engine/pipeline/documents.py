@@ -136,7 +136,7 @@ class StainRuns(Document):
     untold: dict[str, Untold] = {}
     """Id -> reason, of slides whose colours do not tell their stain: they are in the largest run."""
     warnings: tuple[str, ...] = ()
-    """What was warned of before the runs: the list, and how the stains were told."""
+    """What was warned of before the runs: the list, and how the stains were told; not those of `untold`."""
     stained_mm2: dict[str, float] = {}
     """Id -> area of stained tissue, of those that have too little of it."""
 

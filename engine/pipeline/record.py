@@ -205,6 +205,11 @@ class ImageRecord:
         return Frame(AXES[-len(self.shape) :], self.shape, self.spacing, self.origin)
 
     @property
+    def assumed_orientation(self) -> tuple[str, ...]:
+        """Of a volume whose file does not state which side is which, the notes that say what is assumed."""
+        return tuple(note for note in self.notes if "no orientation" in note) if len(self.shape) == 3 else ()
+
+    @property
     def placement(self) -> Placement:
         """Where positions on the frame lie in the scanner: the same, unless the volume is oblique."""
         return placement(self.frame, self.affine)

@@ -34,6 +34,15 @@ def read_warnings(folder: Folder) -> tuple[RunWarning, ...]:
     return document.warnings if document else ()
 
 
+def forget_warnings(folder: Folder, images: Iterable[str]) -> None:
+    """Remove what was warned of images of these names, whose results are removed as well."""
+    earlier, gone = read_warnings(folder), set(images)
+    left = [one.model_copy(update={"images": tuple(i for i in one.images if i not in gone)}) for one in earlier]
+    kept = tuple(one for one, before in zip(left, earlier, strict=True) if one.images or not before.images)
+    if kept != earlier:
+        write_warnings(folder, kept)
+
+
 def write_warnings(folder: Folder, warnings: Iterable[RunWarning]) -> None:
     document = RunWarnings(warnings=tuple(warnings))
     if document.warnings or (folder.out / f"{WARNINGS}.json").exists():

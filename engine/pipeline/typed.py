@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...models.training.budget import EFFORT_FACTORS
@@ -14,12 +14,21 @@ def typed(name: str, value: Any) -> str:
     """A setting's value as a user types it: quick for 0.4 of an effort, 5 for the range 5-5."""
     if name == "effort":
         return next((word for word, factor in EFFORT_FACTORS.items() if factor == value), str(value))
-    if isinstance(value, list | tuple) and all(isinstance(one, int) for one in value):
-        ends = list(dict.fromkeys(value)) if name == "k" else value
-        return ("-" if name == "k" else ",").join(map(str, ends))
+    if value in (None, "", [], ()):
+        return "not given"
+    if isinstance(value, list | tuple):
+        return _joined(name, value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "not given" if value in (None, "", []) else str(value)
+    return str(value)
+
+
+def _joined(name: str, values: Sequence[Any]) -> str:
+    """Numbers and words as one text; of rows of a table that the user gave as a file, how many there are."""
+    if any(isinstance(one, list | tuple) for one in values):
+        return f"{len(values)} row{'' if len(values) == 1 else 's'}"
+    ends = list(dict.fromkeys(values)) if name == "k" else values
+    return ("-" if name == "k" else ",").join(map(str, ends))
 
 
 def settings_shown(settings: RunSettings, became: Mapping[str, str]) -> dict[str, str]:

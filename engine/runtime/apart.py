@@ -28,7 +28,7 @@ from ..pipeline.record import InspectedCohort
 from ..pipeline.settings import settings_of
 from ..pipeline.spec import Apart, Estimate, Pipeline
 from .access import claim
-from .divide import decided
+from .divide import decided, untold_lines
 from .options import RunOptions
 from .plan import Planned, check_out, plan_only
 from .recorder import Recorder
@@ -56,8 +56,13 @@ def start_all(
     settings, old = split(settings)
     cohort, target = find(pipeline, images, out, options.cluster, settings)
     recorder = Recorder(options.report)
-    recorded = replace(options, report=recorder)
-    stains = decided(pipeline, cohort, target, recorded, settings)
+    texts = list[str]()
+
+    def recorded(event: Event) -> None:
+        texts.append(event.text)
+        recorder(event)
+
+    stains = decided(pipeline, cohort, target, replace(options, report=recorded), settings)
     check_old(old, stains)
     if stains is None or pipeline.apart is None:
         _check_lost(target)
@@ -68,10 +73,12 @@ def start_all(
     tell_list(cohort, recorder)
     folder = Folder(target)
     claim(folder, cohort, options.mode, recorder)
-    _check_report(target, stains, recorded)
+    _check_report(target, stains, replace(options, report=recorder))
     earlier = find_stain_runs(folder)
-    said = (*(earlier.warnings if earlier and not options.redo else ()), *recorder.texts)
-    stains = stains.model_copy(update={"warnings": tuple(dict.fromkeys(said))})
+    again = [text for text in earlier.warnings if text in texts] if earlier else []  # a warning at first, now a note
+    untold = set(untold_lines(stains))  # which the page says by itself
+    warnings = tuple(text for text in dict.fromkeys((*again, *recorder.texts)) if text not in untold)
+    stains = stains.model_copy(update={"warnings": warnings})
     with Lock(target, force=options.force_unlock):
         sweep(target, OWN)
         parts = [_part(pipeline.apart, cohort, run, matched(settings, old, run)) for run in stains.runs]

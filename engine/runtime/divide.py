@@ -52,8 +52,9 @@ def decided(
         raise _begun_as_one(out, stains, images, is_converted=_is_only_converted(pipeline, begun))
     if earlier and not options.redo:
         check_same_places(out, earlier, stains, images)
+    is_new = earlier is None or options.redo
     for line in _lines(out, stains, earlier, images):
-        options.report(Event("warning" if stains.decided == "pixels" and not earlier else "note", line))
+        options.report(Event("warning" if stains.decided == "pixels" and is_new else "note", line))
     return stains
 
 

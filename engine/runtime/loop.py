@@ -115,12 +115,12 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     units = followers.among(remaining_units())
     context.report(count.event())
     with (
-        watched(job, step, title=step.title, report=context.report) as noticed,
+        watched(job, step, title=step.title, report=partial(written_at_once, context)) as noticed,
         closing(answers_of(job, step, units, context, tell_of_follower)) as summaries,
     ):
         for summary in summaries:
             if summary.crashing:
-                job = _quarantine(job, summary, context.report)
+                job = _quarantine(job, summary, partial(written_at_once, context))
             if summary.rejected:
                 if summary.unit.slide not in rejected_ids:
                     rejected_ids.add(summary.unit.slide)
@@ -209,6 +209,13 @@ def watched(job: Job[RunSettings], step: Step, *, title: str, report: Report) ->
         stop.set()
         watcher.join()
         progress_file.path.unlink(missing_ok=True)
+
+
+def written_at_once(context: RunContext, event: Event) -> None:
+    """Report an event; a warning that no receipt has is written, as a killed run could not say it again."""
+    context.report(event)
+    if event.kind == "warning" and context.recorder:
+        context.recorder.write()
 
 
 def _reject(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunSettings]:

@@ -20,6 +20,7 @@ from ..pipeline.job import Job
 from ..pipeline.option import Option
 from ..pipeline.progress import Event, Report
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection
+from ..pipeline.run_warnings import forget_warnings
 from ..pipeline.settings import RunSettings
 from ..pipeline.spec import Pipeline
 from .difference import compared
@@ -145,6 +146,7 @@ def _forget(
     sweep(folder.out, own_paths(pipeline))  # raises on symbolic links, before anything is removed
     changed_ids = [s for s in previous if s not in slides or previous[s].key != slides[s].key]
     forget_images(folder, changed_ids, pipeline.steps.values())
+    forget_warnings(folder, [previous[s].name for s in changed_ids])
     order = list(pipeline.steps.values())
     kept_steps = order[: order.index(pipeline.steps[stale[0]])] if stale else order
     clear(folder, [pipeline.steps[name] for name in stale], previous, kept=kept_steps)

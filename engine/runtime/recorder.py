@@ -1,6 +1,7 @@
 """recorder: passes a run's events on, and keeps its warnings for the report.
 
 Warnings of a unit also stand in its receipt, from which a resumed run has them again; the recorder may write them later.
+A killed run has the others nowhere else: the loop has them written at once.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...stores.folder import Folder
+from ..pipeline.documents import read_run
 from ..pipeline.progress import Event, Report
 from ..pipeline.run_warnings import OPENING, RunWarning, read_warnings, write_warnings
-from ..pipeline.spec import Pipeline
 
 
 class Recorder:
@@ -38,13 +39,13 @@ class Recorder:
         """Keep a warning that was said before."""
         self._warnings.setdefault(RunWarning(text=text, images=tuple(images), step=step))
 
-    def begin(self, folder: Folder, pipeline: Pipeline, stages: Iterable[str], *, opened: bool) -> None:
-        """Write what was kept so far, after the earlier warnings of stages that are not executed now.
+    def begin(self, folder: Folder, *, opened: bool) -> None:
+        """Write what was kept so far, after the earlier warnings of steps that run.json records: others have no result left.
 
-        Those of steps that are executed are said again, or kept from receipts. `opened`: the images were opened anew.
+        To be called once the run is prepared. `opened`: the images were opened anew, which said its warnings again.
         """
-        again = {step.name for stage in stages for step in pipeline.stages[stage]} | ({OPENING} if opened else set())
-        earlier = (one for one in read_warnings(folder) if one.step not in again)
+        recorded = set(read_run(folder).steps) | (set() if opened else {OPENING})
+        earlier = (one for one in read_warnings(folder) if one.step in recorded)
         self._warnings = dict.fromkeys((*earlier, *self._warnings))
         self._folder = folder
         self.write()

@@ -106,7 +106,7 @@ def start(
             job = prepare(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
             if images is not None:
                 write_run_file(pipeline, folder, run_settings, images)
-            recorder.begin(job.folder, pipeline, options.stages, opened=True)
+            recorder.begin(job.folder, opened=True)
             return _go(job, options, workers, recorder, plan)
 
 
@@ -144,7 +144,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
                 run_settings = with_device(run_settings, folder, workers, rows, options.report)
             job = prepare(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
             write_run_file(pipeline, folder, run_settings)
-            recorder.begin(job.folder, pipeline, options.stages, opened=False)
+            recorder.begin(job.folder, opened=False)
             return _go(job, options, workers, recorder)
 
 

@@ -27,14 +27,14 @@ REMEDIES = {
     "stain": "Cluster each stain on its own: leave out --stains together, and name the stains in the list of slides.",
     "scanner": "Normalise the stains to one slide (--normalize), or cluster the scanners apart.",
     "site": "Normalise the stains to one slide (--normalize), and compare sites with care.",
-    "slide": "Look at the slide: its stain, focus, folds or pen may differ, or it may hold a tissue that no other has.",
+    "slide": "Look at the {noun}: its stain, focus, folds or pen may differ, or it may hold a tissue that no other has.",
 }
 """Column -> what to do; the first column that a cluster is bound to is the one that is named."""
 OF_VOLUMES = {
     "stain": "Cluster the images of each kind on their own.",
     "scanner": "Harmonize the volumes first (`tile-engine run harmonize`), or cluster the scanners apart.",
     "site": "Harmonize the volumes first (`tile-engine run harmonize`), and compare sites with care.",
-    "slide": "Look at the volume: its contrast, resolution or artefacts may differ, or it may hold what no other has.",
+    "slide": "Look at the {noun}: its contrast, resolution or artefacts may differ, or it may hold what no other has.",
 }
 """The same of volumes, which have no stain."""
 
@@ -57,9 +57,10 @@ def dependence_cautions(
 
 
 def silent_reasons(found: Sequence[Dependence], noun: str = "slide") -> tuple[str, ...]:
-    """A sentence for each column about which nothing can be said; `noun` is what an image is called."""
+    """A sentence for each column about which nothing can be said; `noun` is what an image is called, in the reasons too."""
     silent = [d for d in found if d.reason]
-    return tuple(f"Nothing can be said of the {d.column}: {d.reason}.".replace("slide", noun) for d in silent)
+    columns = [noun if d.column == "slide" else d.column for d in silent]
+    return tuple(f"Nothing can be said of the {name}: {d.reason}." for name, d in zip(columns, silent, strict=True))
 
 
 def _marked(d: Dependence) -> bool:
@@ -81,8 +82,7 @@ def _follows(d: Dependence, noun: str) -> Caution:
 
 
 def _remedy(column: str, noun: str) -> str:
-    text = (OF_VOLUMES if noun == "volume" else REMEDIES)[column]
-    return text.replace("the slide:", f"the {noun}:")
+    return (OF_VOLUMES if noun == "volume" else REMEDIES)[column].format(noun=noun)
 
 
 def _all_bound(named: Sequence[tuple[BoundCluster, dict[str, BoundCluster]]], noun: str) -> Caution:

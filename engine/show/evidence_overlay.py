@@ -35,18 +35,25 @@ class EvidencePanel:
 
 
 def planes_of(
-    heading: str, values: Array, heat: Array, frame: Frame, on: Frame, *, top: float | None = None
+    heading: str,
+    values: Array,
+    heat: Array,
+    frame: Frame,
+    on: Frame,
+    *,
+    top: float | None = None,
+    sided: bool = True,
 ) -> EvidencePanel:
     """Three planes of a volume (z, y, x) on `frame` through the strongest evidence; `heat` lies on the frame `on`.
 
-    `top` is the evidence that is drawn strongest; by default the image's own 99.5th percentile.
+    `top` is the evidence that is drawn strongest; by default the image's own 99.5th percentile. `sided` as of `triptych`.
     """
     low, high = np.percentile(values, (1, 99.5))
     grey = ((values.astype(np.float32) - low) / max(high - low, 1e-6) * 255).clip(0, 255).astype(np.uint8)
     levels = (_relative(heat, top) * LEVELS).round().astype(np.uint8)
     peak = np.unravel_index(int(np.argmax(heat)), heat.shape) if heat.any() else tuple(n // 2 for n in heat.shape)
     centre = [o + (int(i) + 0.5) * s for o, i, s in zip(on.origin, peak, on.spacing, strict=True)]
-    picture, cells = triptych(grey, frame, levels, on, centre=centre)
+    picture, cells = triptych(grey, frame, levels, on, centre=centre, sided=sided)
     return EvidencePanel(heading, picture.rgb, cells.labels / LEVELS, picture.letters)
 
 

@@ -74,12 +74,12 @@ class _SharedStyle:
         import matplotlib
 
         with self._lock:
-            self._users += 1
-            if self._users == 1:
+            if not self._users:
                 self._restore.enter_context(matplotlib.rc_context(STYLE))  # type: ignore[arg-type]  # typed as 300 literals
                 self._restore.enter_context(warnings.catch_warnings())
                 # characters that the font lacks are drawn as boxes; their warnings are not logged
                 warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            self._users += 1  # last: where the style cannot be entered, nobody is counted as its user
 
     def leave(self) -> None:
         with self._lock:

@@ -45,10 +45,12 @@ def group_means(
     planes: tuple[int, ...],
     limit: float,
     spacing: tuple[float, ...],
+    sided: bool = True,
 ) -> Path:
     """One line a group: three planes of its mean, and of its difference where there are several groups.
 
-    `means` and `differences` are (groups, z, y, x) in shares of the volumes' range; `limit` is the end of the scale.
+    `means` and `differences` are (groups, z, y, x) in shares of the volumes' range; `limit` is the end of the scale. Planes
+    have letters where it is known of all volumes which side is which (`sided`).
     """
     several = len(means) > 1
     extents = [n * s for n, s in zip(means.shape[1:], spacing, strict=True)]
@@ -69,14 +71,15 @@ def group_means(
             place = (left + axis * (SIDE + GAP), top + row * line)
             grey = (np.clip(np.take(mean, at, axis)[::-1], 0, 1) * 255).astype(np.uint8)[..., None].repeat(3, -1)
             draw_pixels(figure, *place, (size[1], size[0]), rgb=grey, gid=f"mean-{row}-{axis}", smooth=True)
-            draw_letters(figure, *place, (size[1], size[0]), letters=plane_letters(axis))
+            letters = plane_letters(axis) if sided else ()
+            draw_letters(figure, *place, (size[1], size[0]), letters=letters)
             if several:
                 colours = diverging(np.take(difference, at, axis)[::-1], limit)
                 place = (place[0] + block + 0.2, place[1])
                 draw_pixels(
                     figure, *place, (size[1], size[0]), rgb=colours, gid=f"difference-{row}-{axis}", smooth=True
                 )
-                draw_letters(figure, *place, (size[1], size[0]), letters=plane_letters(axis))
+                draw_letters(figure, *place, (size[1], size[0]), letters=letters)
     if several:
         right, height = left + 2 * block + 0.4, 1.4
         steps = diverging(np.linspace(limit, -limit, 64), limit)[:, None]

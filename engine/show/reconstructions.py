@@ -22,6 +22,8 @@ class ReconstructedVolume:
     rmse: float
     before: Array
     after: Array
+    sided: bool = True
+    """Whether it is known which side is which, so that planes have letters."""
 
 
 @house_style()
@@ -50,5 +52,6 @@ def draw_reconstructions(path: Path, pairs: Sequence[ReconstructedVolume], *, sp
                 grey = (np.clip(plane, 0, 1) * 255).astype(np.uint8)[..., None].repeat(3, -1)
                 gid = f"plane-{number}-{line}-{axis}"
                 draw_pixels(figure, *corner, (size[1], size[0]), rgb=grey, gid=gid, smooth=True)
-                draw_letters(figure, *corner, (size[1], size[0]), letters=plane_letters(axis))
+                if pair.sided:
+                    draw_letters(figure, *corner, (size[1], size[0]), letters=plane_letters(axis))
     return save(figure, path)

@@ -23,9 +23,12 @@ PLANE_GAP_PIXELS = 6
 
 
 def triptych(
-    values: Array, frame: Frame, labels: Array, cells: Frame, *, centre: Sequence[float]
+    values: Array, frame: Frame, labels: Array, cells: Frame, *, centre: Sequence[float], sided: bool = True
 ) -> tuple[Picture, Cells]:
-    """Planes through `centre` (z, y, x in um) of `values` (uint8) on `frame`, and of `labels` on `cells`."""
+    """Planes through `centre` (z, y, x in um) of `values` (uint8) on `frame`, and of `labels` on `cells`.
+
+    They have letters where it is known which side is which (`sided`).
+    """
     pixel = min(frame.spacing)
     value_planes, label_planes = [], []
     for across in range(3):
@@ -33,7 +36,8 @@ def triptych(
         value_planes.append(_plane(values, frame, (frame, pixel), axes=axes, centre=centre))
         label_planes.append(_plane(labels, cells, (frame, pixel), axes=axes, centre=centre))
     rgb = np.repeat(_beside(value_planes)[..., None], 3, 2)
-    picture = Picture(np.ascontiguousarray(rgb), float(pixel), dark=True, letters=_letters(value_planes, rgb.shape[1]))
+    letters = _letters(value_planes, rgb.shape[1]) if sided else ()
+    picture = Picture(np.ascontiguousarray(rgb), float(pixel), dark=True, letters=letters)
     return picture, Cells(_beside(label_planes), float(pixel))
 
 

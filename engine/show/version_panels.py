@@ -27,6 +27,8 @@ class ShownVersion:
     """(title, difference) below: the version less the image, perhaps less the own scan; (*axes), in units of the scale."""
     spacing: tuple[float, ...]
     """Of the cells, by axis."""
+    sided: bool = True
+    """Whether it is known which side of a volume is which, so that planes have letters."""
 
 
 @house_style()
@@ -51,7 +53,7 @@ def draw_versions(path: Path, shown: Sequence[ShownVersion]) -> Path:
                 place = (MARGIN + label + plane * (side + gap), at + (side - size[1]) / 2)
                 gid = f"version-{number}-{line}-{plane}"
                 draw_pixels(figure, *place, size, rgb=pixels, gid=gid, smooth=True)
-                if axes == 3:
+                if axes == 3 and one.sided:
                     draw_letters(figure, *place, size, letters=plane_letters(plane))
         top += heights[number]
     return save(figure, path)

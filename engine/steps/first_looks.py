@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ...stores.receipts import Ledger
 from ..pipeline.image_documents import read_rejected
 from ..pipeline.job import Job
 from ..pipeline.listing import first_of
@@ -17,12 +18,25 @@ MAX_REASONS = 3
 """Reasons of rejections that are said at the head of a page; a section below has all."""
 LONGEST_HEADLINE = 110
 """Characters of a warning's first clause that is its headline."""
+REPORT_STEP, CAUTIONS = "report", "cautions"
+"""The step that writes a report, and the fact of its receipt that keeps the page's own cautions, for a page that joins runs."""
 
 
 def first_looks(job: Job[Any], own: Sequence[Caution]) -> tuple[Caution, ...]:
     """Rejected images, then the page's `own` cautions, then what the run warned of and no caution says already."""
-    said = " ".join(f"{one.headline} {one.text}" for one in own).lower()
+    said = " ".join(map(_words, own))
     return (*_rejected(job), *own, *warned(job, said))
+
+
+def kept_cautions(own: Sequence[Caution]) -> list[list[str]]:
+    """A page's own cautions as the receipt of its step keeps them."""
+    return [[one.headline, one.text] for one in own]
+
+
+def cautions_in(job: Job[Any]) -> tuple[Caution, ...]:
+    """The own cautions of a report that was written; none where there is no such report, or its receipt keeps none."""
+    receipt = Ledger(job.folder.out, REPORT_STEP, job.ledger_key(REPORT_STEP)).find(REPORT_STEP)
+    return tuple(Caution(*texts) for texts in receipt.facts.get(CAUTIONS, ())) if receipt else ()
 
 
 def _rejected(job: Job[Any]) -> Iterator[Caution]:
@@ -48,12 +62,12 @@ def _share(job: Job[Any], rejected: int) -> str:
 def warned(job: Job[Any], said: str = "") -> Iterator[Caution]:
     """What the run warned of, each once, by steps; texts of images that differ in numbers alone are one caution.
 
-    A warning whose text stands in `said`, in lower case, is left out.
+    A warning whose text stands in `said`, in lower case, is left out; so is one of the run that stands there as a caution.
     """
     order = {name: place for place, name in enumerate((OPENING, *job.pipeline.steps))}
     places = {record.name: place for place, record in enumerate(job.slides.values())}
     left = (_of_images(one, places) for one in read_warnings(job.folder))
-    found = [one for one in left if one is not None and one.step in order and one.text.lower() not in said]
+    found = [one for one in left if one is not None and one.step in order and not _is_said(one, said)]
     found.sort(key=lambda one: (order[one.step], min((places[name] for name in one.images), default=-1), one.text))
     alike: dict[tuple[str, bool, str], list[RunWarning]] = {}
     for one in found:
@@ -63,6 +77,14 @@ def warned(job: Job[Any], said: str = "") -> Iterator[Caution]:
     for group in alike.values():
         names = list(dict.fromkeys(name for one in group for name in one.images))
         yield _caution([one.text for one in group], names, f"{total:,} {job.modality.plural}")
+
+
+def _is_said(one: RunWarning, said: str) -> bool:
+    return one.text.lower() in said or (not one.images and _words(noted(one.text)) in said)
+
+
+def _words(one: Caution) -> str:
+    return f"{one.headline} {one.text}".strip().lower()
 
 
 def _of_images(one: RunWarning, places: dict[str, int]) -> RunWarning | None:

@@ -31,7 +31,11 @@ def rejected_sections(job: Job[Any]) -> list[Section]:
     pictures = rejected_pictures(job, rejections)
     section = run_sections.rejected_section(rows, pictures, noun=job.modality.input.name)
     are_planes = "z" in job.modality.axes and any(isinstance(one, Thumbnail) for one in pictures)
-    return [replace(section, text=(AXIAL,)) if are_planes else section]
+    return [
+        replace(section, text=(f"{AXIAL} Of a file that states no orientation, that is assumed.",))
+        if are_planes
+        else section
+    ]
 
 
 def lost_sections(job: Job[Any]) -> list[Section]:

@@ -16,14 +16,13 @@ from ..pipeline.outputs import MASK_SHEET
 from ..show.figure import DPI
 from ..show.mask_sheet import PER_SHEET, MaskedSlide, draw_mask, mask_sheet
 from ..show.numbers import percent
-from ..show.orientation import SEEN
 from ..show.page import Image, Section
 from ..show.picture import Cells
 from ..show.short_names import distinct_names
 from .convert.geometry import PYRAMID
 from .convert.tissue import COLOURS_OF_LOSS, TISSUE
 from .slide_picture import picture_of
-from .volumes.planes import mask_name, masked_planes
+from .volumes.planes import is_stored, mask_name, masked_planes, seen
 
 LONGEST = 700
 """Pixels along the stored picture of a slide that is drawn, at most where its pyramid has such a level."""
@@ -73,9 +72,8 @@ def mask_sections(job: Job[Any]) -> list[Section]:
         figures.append(Image(path, title, first_of([short[job.slides[s].name] for s in slides], 3)))
     text = _texts(job)
     if left := [job.slides[s].name for s in order[MAX_SHEETS * PER_SHEET :]]:
-        text.append(
-            f"{len(left):,} {job.modality.plural} are not drawn: {first_of(left)}. labels/tissue has the masks of all."
-        )
+        stored = " labels/tissue has the masks of all." if is_stored(job) else ""
+        text.append(f"{len(left):,} {job.modality.plural} are not drawn: {first_of(left)}.{stored}")
     return [Section(heading, tuple(text), figures=tuple(figures), embedded=EMBEDDED_SHEETS)]
 
 
@@ -90,7 +88,7 @@ def _texts(job: Job[Any]) -> list[str]:
     return [
         f"The green line is the outline of what the run keeps of a volume ({mask_name(job)}), on planes through its middle: "
         "what lies outside is not looked at. A line that cuts the organ, or that holds anything else, spoils what follows.",
-        SEEN,
+        seen(job),
     ]
 
 

@@ -116,7 +116,7 @@ def image_document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:
         "tiles": tiles,
     }
     if not job.modality.planar:
-        facts |= {"marks": orientation(record.affine), "assumed": [n for n in record.notes if "orientation" in n]}
+        facts |= {"marks": orientation(record.affine), "assumed": list(record.assumed_orientation)}
     return {"name": record.name, "pictures": pictures, "overlays": overlays, **facts}
 
 

@@ -43,22 +43,25 @@ class Dependence:
 
 
 def dependences(
-    counts: Array, columns: Mapping[str, Sequence[str]], *, subjects: Sequence[str], seed: int = 0
+    counts: Array, columns: Mapping[str, Sequence[str]], *, subjects: Sequence[str], seed: int = 0, noun: str = SLIDE
 ) -> tuple[Dependence, ...]:
     """Dependence of the clusters on the slide and on each of `columns`; `counts` are tiles (cluster, slide).
 
-    A column holds one value a slide, "" where a slide has none. `subjects` are the slides' subjects, "" where unknown.
+    A column holds one value a slide, "" where a slide has none. `subjects` are the slides' subjects, "" where unknown. Reasons
+    call a slide by the `noun`.
     """
-    found = [slide_information(counts)]
-    found += [column_information(counts, name, columns[name], subjects=subjects, seed=seed) for name in columns]
+    found = [slide_information(counts, noun)]
+    found += [
+        column_information(counts, name, columns[name], subjects=subjects, seed=seed, noun=noun) for name in columns
+    ]
     return tuple(found)
 
 
-def slide_information(counts: Array) -> Dependence:
+def slide_information(counts: Array, noun: str = SLIDE) -> Dependence:
     """Dependence on the slide: chance permutes tiles over slides (Vinh et al. 2010, JMLR 11:2837, "adjusted for chance")."""
     used = counts[:, counts.sum(0) > 0]
     slides = used.shape[1]
-    reason = _nothing_to_share(used, SLIDE, "")
+    reason = _nothing_to_share(used, noun, "", noun)
     if reason:
         return Dependence(SLIDE, slides, slides, reason=reason)
     shared, bound = _information(used)
@@ -66,7 +69,7 @@ def slide_information(counts: Array) -> Dependence:
 
 
 def column_information(
-    counts: Array, column: str, values: Sequence[str], *, subjects: Sequence[str], seed: int = 0
+    counts: Array, column: str, values: Sequence[str], *, subjects: Sequence[str], seed: int = 0, noun: str = SLIDE
 ) -> Dependence:
     """Dependence on a column; chance gives the column's values to other slides, each with all its tiles.
 
@@ -79,9 +82,9 @@ def column_information(
     units = _units([s for s, keep in zip(subjects, known, strict=True) if keep], value)
     slides, number = used.shape[1], units.max(initial=-1) + 1
     by_value = used @ np.eye(len(names), dtype=np.int64)[value]
-    reason = _nothing_to_share(by_value, column, names[0] if len(names) else "")
+    reason = _nothing_to_share(by_value, column, names[0] if len(names) else "", noun)
     if not reason and len(names) == number:
-        reason = f"every {column} has one slide or subject: the {column} cannot be told from it"
+        reason = f"every {column} has one {noun} or subject: the {column} cannot be told from it"
     if reason:
         return Dependence(column, len(names), slides, reason=reason)
     shared, bound = _information(by_value)
@@ -103,10 +106,10 @@ def _units(subjects: Sequence[str], value: Array) -> Array:
     return np.asarray(unit if constant else np.arange(len(own)))
 
 
-def _nothing_to_share(table: Array, column: str, only: str) -> str:
+def _nothing_to_share(table: Array, column: str, only: str, noun: str) -> str:
     """Why clusters (rows) and values (columns) cannot share information; empty where they can."""
     if table.shape[1] == 0:
-        return f"no slide has a value of {column}"
+        return f"no {noun} has a value of {column}"
     if table.shape[1] == 1:
         return f"there is one {column}" + (f", {only}" if only else "")
     return "there is one cluster" if np.count_nonzero(table.sum(1)) < 2 else ""

@@ -56,7 +56,9 @@ class Evaluation(Document):
     subjects: int
     """Subjects of these."""
     labels: dict[str, int]
-    """Label -> judged images."""
+    """Label -> judged images; those under "" have none, and no area under a curve is of them."""
+    labelled_subjects: int | None = None
+    """Subjects of the judged images that have a label; None in a document of before it was counted."""
     normal: str
     """The label that was trained on; empty where all images count as normal."""
     shown: str
@@ -68,3 +70,8 @@ class Evaluation(Document):
     """Empty where labels are not known, or are of few subjects."""
     notes: tuple[str, ...]
     """What the division of the images gives to know."""
+
+    @property
+    def labelled(self) -> int:
+        """Judged images that have a label."""
+        return self.judged - self.labels.get("", 0)

@@ -82,6 +82,7 @@ def write_evaluation(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
             unseen=judged.unseen,
             subjects=len(set(judged.subjects)),
             labels=dict(sorted(Counter(judged.labels).items())),
+            labelled_subjects=len(set(judged.subjects[judged.labels != ""])),
             normal=job.settings.normal if judged.known else "",
             shown=SHOWN,
             scores={

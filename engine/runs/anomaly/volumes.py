@@ -13,8 +13,8 @@ from ....stores.image import StoredImage
 from ...pipeline.job import Job
 from ...show.evidence_overlay import draw_evidence, planes_of
 from ...show.film_gallery import ShownFilm
-from ...show.orientation import AXIAL, SEEN
 from ...steps.volumes.dataset import assigned_rows
+from ...steps.volumes.planes import axial, seen
 from .galleries import with_evidence, worst_and_best
 from .medium import TRAIN, Figure, Medium, Prior, texts_of_images
 from .score_names import PROPERTIES, QUICK_NAMES, SHOWN
@@ -118,10 +118,13 @@ def _galleries(job: Job[Any], judged: Judged, values: Array) -> dict[str, Figure
         heat = layer.read(layer.frames[0].box)[CHANNELS.index("evidence")]
         heading = f"{record.name}: {judged.labels[number] or 'no label'}, {values[number]:.3g}"
         pixels = job.stored(volume).read(record.frame.box)[0]
-        panels.append(planes_of(heading, pixels, heat, record.frame, layer.frames[0], top=1.0))
+        sided = not record.assumed_orientation
+        panels.append(planes_of(heading, pixels, heat, record.frame, layer.frames[0], top=1.0, sided=sided))
     path = draw_evidence(job.folder.out / "maps" / "planes.png", panels, title="Volumes least like those trained on")
-    caption = f"Planes through the strongest evidence, below with it: layers/anomaly, bright where it is sure. {SEEN}"
-    figures = {name: replace(one, caption=f"{one.caption}. {AXIAL}") for name, one in figures.items()}
+    caption = (
+        f"Planes through the strongest evidence, below with it: layers/anomaly, bright where it is sure. {seen(job)}"
+    )
+    figures = {name: replace(one, caption=f"{one.caption}. {axial(job)}") for name, one in figures.items()}
     return {**figures, "planes": Figure(path, caption)}
 
 

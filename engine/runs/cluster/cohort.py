@@ -33,7 +33,7 @@ def cohort_sections(
 
     names, seed = [r.name for r in job.slides.values()], job.settings.seed
     columns = cohort_columns(job.slides.values())
-    found = dependences(counts, columns.values, subjects=columns.subjects, seed=seed)
+    found = dependences(counts, columns.values, subjects=columns.subjects, seed=seed, noun=job.modality.noun)
     where = {name: columns.values[name] for name in BOUND_COLUMNS if name in columns.values}
     found_bound = bound_clusters(counts, {**where, "slide": names})
     bound = tuple(replace(b, cluster=shown.numbers[b.cluster - 1]) for b in found_bound)

@@ -14,7 +14,7 @@ from ...pipeline.outputs import SUMMARY, list_name
 from ...show.page import Caution, Column, Image, Link, ReportPage, Section, Table
 from ...show.report import write_report
 from ...show.summary import write_summary
-from ...steps.first_looks import first_looks, noted
+from ...steps.first_looks import cautions_in, first_looks, noted
 from ...steps.report import origin_section
 from ...steps.stain import WHY_UNTOLD, untold_names
 from .documents import VALIDITY, Validity
@@ -81,12 +81,12 @@ def _unfinished(stains: StainRuns, jobs: Mapping[str, Job[Any]]) -> Iterator[Cau
 
 
 def _of_runs(stains: StainRuns, jobs: Mapping[str, Job[Any]]) -> Iterator[Caution]:
-    """What was warned of before the runs, and images that each run rejected or warned of."""
+    """What was warned of before the runs, and what the report of each run says first."""
     for text in stains.warnings:
-        if "cannot be told by colour" not in text:  # of which a caution of its own says more
-            yield noted(text)
+        yield noted(text)
     for run in stains.runs:
-        for one in first_looks(jobs[run.folder], ()) if run.folder in jobs else ():
+        job = jobs.get(run.folder)
+        for one in first_looks(job, cautions_in(job)) if job else ():
             yield Caution(f"{run.name}: {one.headline}", one.text)
 
 

@@ -12,9 +12,9 @@ from ....stores.image import StoredImage
 from ...pipeline.documents import read_document
 from ...pipeline.job import Job
 from ...show.levels import MAX_LEVEL_MAPS, LevelMap, LevelsView, level_map, plane_map
-from ...show.orientation import AXIAL
 from ...show.short_names import distinct_names
 from ...steps.layouts import layout_in
+from ...steps.volumes.planes import axial
 from .documents import VALIDITY, Clusters, Validity
 from .gallery import GalleryTiles
 from .nearest import tree_centres
@@ -51,7 +51,7 @@ def levels_view(job: Job[ClusterSettings], shown: ShownClusters, table: Any, til
         centres=tree_centres(job, document),
         beyond=len(beyond),
         tiles_beyond=tuple(np.sum([document.slides[slide] for slide in beyond], 0).tolist()) if beyond else (),
-        seen="" if job.modality.planar else AXIAL,
+        seen="" if job.modality.planar else axial(job),
     )
 
 

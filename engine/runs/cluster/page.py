@@ -23,17 +23,18 @@ from ...show.composition import cluster_by_slide
 from ...show.figure import drawn_together
 from ...show.nearest_section import nearest_section
 from ...show.numbers import percent
-from ...show.orientation import AXIAL, SEEN
 from ...show.page import Caution, Image, ReportPage, Section
 from ...show.palette import chosen_colours
 from ...show.patch_gallery import PatchKinds, patch_gallery
 from ...show.tile_plane import TilePoints, plane_caption, umap_plot
 from ...steps.checkpoints import find_record, read_record
+from ...steps.first_looks import CAUTIONS, kept_cautions
 from ...steps.layouts import layout_in
 from ...steps.normalization import target_of
 from ...steps.report import closing_sections, facts_of, name_of, slide_rows
 from ...steps.report_files import write_report_files
 from ...steps.table import sampled_section
+from ...steps.volumes.planes import axial, seen
 from .cohort import cohort_sections
 from .comparison import comparison_sections
 from .curves import curves_of, scores_of
@@ -72,6 +73,7 @@ def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
             report_page(job, unit, shown=shown, pictures=pictures), levels=levels_view(job, shown, table, tiles)
         )
         files = write_report_files(job, page, counts=counts_of(job, shown), legend=shown.legend)
+    outcome.facts[CAUTIONS] = kept_cautions(page.cautions)
     outcome.files += [written(path) for path in (*pictures.values(), *files)]
     return outcome
 
@@ -109,7 +111,7 @@ def report_page(
     tissue = int(counts.sum())
     target = target_of(job)
     stains = (("stains", f"normalised to {target.slide} ({target.method})"),) if target else ()
-    body = [cluster_sections.maps_section(_maps(job), noun=noun, seen="" if job.modality.planar else SEEN)]
+    body = [cluster_sections.maps_section(_maps(job), noun=noun, seen="" if job.modality.planar else seen(job))]
     body += stain_sections(job, shown)
     body += comparison_sections(job)
     figures = {
@@ -168,7 +170,7 @@ def _smaller_patches(job: Job[ClusterSettings]) -> str:
 
 def _axial(job: Job[ClusterSettings]) -> str:
     """How patches of volumes are shown."""
-    return "" if job.modality.planar else f". {AXIAL.rstrip('.')}"
+    return "" if job.modality.planar else f". {axial(job).rstrip('.')}"
 
 
 def _maps(job: Job[ClusterSettings]) -> list[Image]:

@@ -33,13 +33,18 @@ OBJECTIVE_TEXT = (
 Objective = Literal["auto", "imsat", "iic", "scan", "temi", "kmeans", "graph", "leiden"]
 LEARNED: frozenset[Objective] = frozenset({"imsat", "iic", "scan", "temi"})
 """Objectives by which a network is trained; `auto` never chooses one of them."""
+MAX_CLUSTERS = 100
+"""Clusters that a run may be asked for, at most."""
 
 
 class LevelSettings(RunSettings):
     """The level of a tree of clusters that is shown."""
 
     level: Annotated[int, Option(WRITE, ("map",), "the recommended one", "K", kept=True)] = Field(
-        0, ge=0, le=100, description="Level of the tree of clusters that labels, tables and maps show: 2 to the finest."
+        0,
+        ge=0,
+        le=MAX_CLUSTERS,
+        description="Level of the tree of clusters that labels, tables and maps show: 2 to the finest.",
     )
 
     @field_validator("level")
@@ -105,8 +110,10 @@ class KSettings(RunSettings):
     @model_validator(mode="after")
     def _range(self) -> KSettings:
         low, high = self.k
-        if not 2 <= low <= high <= 100:
-            raise ValueError(f"k: use 2 to 100 clusters, the smaller number of a range first; got {low} to {high}")
+        if not 2 <= low <= high <= MAX_CLUSTERS:
+            raise ValueError(
+                f"k: use 2 to {MAX_CLUSTERS} clusters, the smaller number of a range first; got {low} to {high}"
+            )
         return self
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...show.baselines_section import METHODS
 from ...show.page import Caution
 from .documents import HeadRecord, Validity
+from .settings import MAX_CLUSTERS
 
 KIND_NAMES = {"slide": "kinds of tissue", "volume": "kinds of region", "block": "kinds of tissue"}
 
@@ -16,7 +17,7 @@ def headline(validity: Validity, noun: str, level: int) -> str:
     if validity.set_by_user:
         verdict = "comes back when the data are drawn again" if k in passing else "does not come back reliably"
         found = f"{k} {kinds}, as was set: a clustering into {k} {verdict}."
-        return found if level == k else f"{found} {_chosen(validity, level)}"
+        return found if level == k else f"{found} {chosen(validity, level)}"
     if not passing:
         return (
             f"No separate {kinds} can be told apart reproducibly: no number of clusters from {validity.range[0]} to "
@@ -25,13 +26,13 @@ def headline(validity: Validity, noun: str, level: int) -> str:
     between = f" (between {passing[0]} and {passing[-1]})" if len(passing) > 1 else ""
     nature = "with gaps between them" if validity.method == "separate" else "as regions of a continuum without gaps"
     found = f"{k} {kinds} can be told apart reproducibly{between}, {nature}."
-    return found if level == k else f"{found} {_chosen(validity, level)}"
+    return found if level == k else f"{found} {chosen(validity, level)}"
 
 
-def _chosen(validity: Validity, level: int) -> str:
-    """What is to be said of a level that is not the one which the run recommends."""
+def chosen(validity: Validity, level: int, noun: str = "clusters") -> str:
+    """What is to be said of a level that is not the one which the run recommends, and that the user chose."""
     back = "a number that comes back, too" if level in validity.passing else "a number that was not shown to come back"
-    return f"This report shows {level} of them, as was chosen: {back}."
+    return f"This report shows {level} {noun}, as was chosen: {back}."
 
 
 def range_notices(validity: Validity) -> list[str]:
@@ -40,9 +41,11 @@ def range_notices(validity: Validity) -> list[str]:
         return []
     low, high = validity.range
     if validity.k == high:
+        if high == MAX_CLUSTERS:
+            return []
         return [
             f"{high} is the largest number of clusters that was tried: a larger one may be reproducible, too. Give a larger "
-            f"range, such as --k {low}-{2 * high}"
+            f"range, such as --k {low}-{min(MAX_CLUSTERS, 2 * high)}"
         ]
     if validity.k == low > 2:
         return [

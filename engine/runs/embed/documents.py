@@ -17,6 +17,8 @@ class Figure(Part):
     high: JsonNumber
     folds: tuple[JsonNumber, ...]
     """Value of each fold; empty for a figure that is computed over all folds together."""
+    volumes: int | None = None
+    """Of a figure over all folds together, the volumes that have a value; None in a document of before it was counted."""
 
 
 class FoldSize(Part):
@@ -24,6 +26,8 @@ class FoldSize(Part):
 
     trained: int
     judged: int
+    classed: int | None = None
+    """Judged volumes with a class, of which agreement and retrieval are; None in a document of before it was counted."""
 
 
 class Evaluation(Document):

@@ -66,7 +66,10 @@ def evaluation(job: Job[EmbedSettings]) -> Evaluation:
         methods[method] |= _describe(job, column, guess)
     what = covariates(job)
     return Evaluation(
-        folds={name: FoldSize(trained=len(a), judged=len(b)) for name, (a, b) in judged.items()},
+        folds={
+            name: FoldSize(trained=len(a), judged=len(b), classed=int((what.labels[b] >= 0).sum()))
+            for name, (a, b) in judged.items()
+        },
         by_subject=WHOLE not in judged,
         why=why_not(job),
         classes={c: int((what.labels == i).sum()) for i, c in enumerate(what.classes)},
@@ -159,10 +162,12 @@ def _describe(job: Job[EmbedSettings], column: str, guess: Array) -> dict[str, F
 
     interval = estimates(lambda rows: {"figure": figure(rows)}, subjects)["figure"]
     name = f"{column} AUC" if two else f"{column} mean absolute error"
-    out = {name: Figure(mean=interval.value, sd=None, low=interval.low, high=interval.high, folds=())}
+    out = {
+        name: Figure(mean=interval.value, sd=None, low=interval.low, high=interval.high, folds=(), volumes=len(values))
+    }
     if not two:
         r = regression_figures(values, guess)["r"]
-        out[f"{column} r"] = Figure(mean=r, sd=None, low=None, high=None, folds=())
+        out[f"{column} r"] = Figure(mean=r, sd=None, low=None, high=None, folds=(), volumes=len(values))
     return out
 
 

@@ -15,7 +15,6 @@ from ...pipeline.documents import read_document, read_run
 from ...pipeline.image_documents import rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...show.orientation import SEEN
 from ...show.page import Caution, Column, Image, ReportPage, Section, Table
 from ...show.reconstructions import ReconstructedVolume, draw_reconstructions
 from ...show.training_curves import training_curves
@@ -28,6 +27,7 @@ from ...steps.volumes.dataset import Volumes, grid_of
 from ...steps.volumes.encode import ENCODED, embeddings, errors
 from ...steps.volumes.networks import NetworkRecord, load_network, model_name
 from ...steps.volumes.plane_columns import not_drawn, plane_columns
+from ...steps.volumes.planes import seen
 from .documents import EVALUATION, Evaluation, Figure
 from .evaluate import COMPONENTS, RAW, best
 from .folds import trainings
@@ -87,7 +87,8 @@ def _panels(job: Job[EmbedSettings], path: Path) -> Path:
     for index, volumes, outputs in reconstructions(load_network(job, model_name(network)), Volumes(job, rows), ENCODED):
         for i, volume, output in zip(index, volumes, outputs, strict=True):
             row = int(rows[i])
-            pairs.append(ReconstructedVolume(records[row].name, float(rmse[row]), volume[0], output[0]))
+            name, sided = records[row].name, not records[row].assumed_orientation
+            pairs.append(ReconstructedVolume(name, float(rmse[row]), volume[0], output[0], sided))
     spacing = grid_of(job).spacing or (1.0, 1.0, 1.0)
     return draw_reconstructions(path, pairs, spacing=spacing)
 
@@ -125,7 +126,7 @@ def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path], more: 
         *in_plane,
         Section(
             "Reconstructions",
-            text=(SEEN,),
+            text=(seen(job),),
             figures=(Image(pictures["reconstructions"], "Above the volume, below its reconstruction"),),
         ),
     ]

@@ -11,40 +11,45 @@ from .evaluate import COMPONENTS
 NEAREST = "macro precision@1"
 """Share of volumes whose nearest one has their class, mean over classes: by chance one over the number of classes."""
 RECONSTRUCTED = "rmse %"
+GROUPED = "Volumes group by"
 
 
 def headline(document: Evaluation, network: str, column: str) -> str:
     """The report's first sentences; `network` made the embeddings, `column` is that of the classes."""
     figures = document.methods.get(network, {})
-    seen = "" if document.by_subject else " There are no folds: these are volumes that the network was trained on."
-    return f"{_grouped(document, figures, column)} {_predicted(document, figures)}{seen}"
+    grouped, is_grouped = _grouped(document, figures, column)
+    seen = "" if document.by_subject else "There are no folds: these are volumes that the network was trained on."
+    return " ".join(filter(None, (grouped, _predicted(document, figures, also=is_grouped), seen)))
 
 
-def _grouped(document: Evaluation, figures: dict[str, Figure], column: str) -> str:
-    """Whether the nearest volumes have the same class."""
+def _grouped(document: Evaluation, figures: dict[str, Figure], column: str) -> tuple[str, bool]:
+    """Whether the nearest volumes have the same class, in words, and whether they are known to."""
     found = figures.get(NEAREST)
     judged = sum(fold.judged for fold in document.folds.values())
+    classed = sum(fold.judged if fold.classed is None else fold.classed for fold in document.folds.values())
     if found is None or found.mean is None:
-        return (
+        text = (
             f"Each of {judged} volumes is one embedding. The list names no two classes in a column {column}, so whether alike "
             f"volumes lie together is not told; the error of reconstruction is {_shown(figures.get(RECONSTRUCTED))} % of the "
             f"range of values ({_beside(document, RECONSTRUCTED, ' %')})."
         )
+        return text, False
     chance = 1 / max(1, len(document.classes))
     if found.low is None or found.high is None:
         claim = "Whether volumes group by"
         sure = " is not told for certain, of so few folds"
     elif found.low > chance:
-        claim, sure = "Volumes group by", ""
+        claim, sure = GROUPED, ""
     elif found.mean > chance:
         claim, sure = "Whether volumes group by", " is not told for certain"
     else:
         claim, sure = "Volumes do not group by", " more than by chance"
     spread = f" ± {whole(found.sd)} over {len(found.folds)} folds" if found.sd is not None else ""
-    return (
+    text = (
         f"{claim} {column}{sure}: the nearest volume of another subject has the same one for {whole(found.mean)}{spread} of "
-        f"{judged} volumes (mean over {len(document.classes)} classes; chance {whole(chance)}; {_beside(document, NEAREST)})."
+        f"{classed} volumes (mean over {len(document.classes)} classes; chance {whole(chance)}; {_beside(document, NEAREST)})."
     )
+    return text, claim == GROUPED
 
 
 def _beside(document: Evaluation, name: str, unit: str = "") -> str:
@@ -56,8 +61,8 @@ def _beside(document: Evaluation, name: str, unit: str = "") -> str:
     return f"principal components of as many numbers {shown}"
 
 
-def _predicted(document: Evaluation, figures: dict[str, Figure]) -> str:
-    """Columns of the list that a linear probe predicts, and whether any does."""
+def _predicted(document: Evaluation, figures: dict[str, Figure], *, also: bool) -> str:
+    """Columns of the list that a linear probe predicts, and whether any does; `also`: beside the classes."""
     judged = sum(fold.judged for fold in document.folds.values())
     claims, tried = [], 0
     for name, figure in figures.items():
@@ -69,10 +74,11 @@ def _predicted(document: Evaluation, figures: dict[str, Figure]) -> str:
                 claims.append(f"{name.removesuffix(' AUC')} (area under the curve {figure.mean:.2f})")
         elif name.endswith(" r"):
             tried += 1
-            if figure.mean > 2 / math.sqrt(max(1, judged)):  # about two standard errors of a correlation of nothing
+            known = judged if figure.volumes is None else figure.volumes
+            if figure.mean > 2 / math.sqrt(max(1, known)):  # about two standard errors of a correlation of nothing
                 claims.append(f"{name.removesuffix(' r')} (correlation {figure.mean:.2f})")
     if claims:
-        return f"They also tell {' and '.join(claims)}."
+        return f"{'They also' if also else 'Embeddings'} tell {' and '.join(claims)}."
     if tried == 1:
         return "The other column that was tried cannot be told."
     return f"None of the {tried} other columns that were tried can be told." if tried else ""

@@ -16,7 +16,6 @@ from ...pipeline.documents import read_document, read_run
 from ...pipeline.image_documents import rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...show.orientation import SEEN
 from ...show.page import Caution, Column, Image, ReportPage, Section, Table
 from ...show.training_curves import training_curves
 from ...show.version_panels import ShownVersion, draw_versions
@@ -25,6 +24,7 @@ from ...steps.first_looks import noted
 from ...steps.report import closing_sections, name_of
 from ...steps.report_files import write_report_files
 from ...steps.version_names import version_name
+from ...steps.volumes.planes import seen
 from .check import uneven_spacing
 from .documents import JUDGEMENT, GanRecord, JudgementDocument, LightRecord
 from .gan import GAN
@@ -82,7 +82,8 @@ def _shown(job: Job[HarmonizeSettings], sites: Sites, site: str, missing: list[s
             else:
                 rows.append((f"at {sites.target}{', aligned' if aligned else ''}", _display(real)))
                 changes.append((f"error to {sites.target}", sign * covered * (version - real).mean(0)))
-        yield ShownVersion(record.name, tuple(rows), tuple(changes), frame.spacing)
+        sided = not record.assumed_orientation
+        yield ShownVersion(record.name, tuple(rows), tuple(changes), frame.spacing, sided)
 
 
 def _display(values: Array) -> Array:
@@ -119,7 +120,7 @@ def _page(job: Job[HarmonizeSettings], unit: Unit, pictures: dict[str, Path], mi
             text=(
                 f"The version of every image is layers/{version_name(job.settings.to)} of its store: on its grid, in its "
                 f"units, its own values outside the mask. {_exported(job)}Change: orange is brighter, blue darker.",
-                *([] if job.modality.planar else ["A person's own scan on another grid is registered.", SEEN]),
+                *([] if job.modality.planar else ["A person's own scan on another grid is registered.", seen(job)]),
                 *(f"The own scan is not drawn: {text}" for text in missing),
             ),
             figures=(Image(pictures["versions"]),),

@@ -12,9 +12,12 @@ def headline(pairs: Sequence[PairRecord], blocks: int, evaluation: Evaluation) -
     """The report's first sentences."""
     accepted = [pair for pair in pairs if pair.accepted]
     moved = sum(pair.moved for pair in accepted)
-    still = f"; {len(accepted) - moved} of them needed no move" if moved < len(accepted) else ""
+    lie = len(accepted) - moved
+    still = "was left as it lies" if lie == 1 else "were left as they lie"
+    left = f"; {lie} {still}, as no stage was better on tissue held out" if lie else ""
     blocks_of = f"{blocks} block{'' if blocks == 1 else 's'}"
-    text = f"{len(accepted)} of {len(pairs)} sections of {blocks_of} were registered to the reference of their block{still}."
+    done = f"{moved} of {len(pairs)} sections of {blocks_of} {'was' if moved == 1 else 'were'} registered"
+    text = f"{done} to the reference of their block{left}."
     if evaluation.all is None or evaluation.all.average_median is None:
         return f"{text} There are no landmarks, so how near they lie is for the eye: look at the pairs below."
     figures = [pair for pair in evaluation.pairs.values() if pair.median_before is not None]

@@ -54,7 +54,10 @@ class Evaluation(Document):
     counts: tuple[int, ...]
     """Judged images of each site."""
     images: int
+    """All images of the run, judged or not."""
     subjects: int
+    judged_subjects: int | None = None
+    """Subjects of the judged images; None in a document of before it was counted."""
     folds: dict[str, FoldSize]
     why: str
     """Why there are fewer folds than the setting `cv`; empty if there are as many."""

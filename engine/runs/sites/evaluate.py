@@ -84,6 +84,7 @@ def evaluation(job: Job[FoldSettings], probabilities: Array) -> Evaluation:
         counts=tuple(np.bincount(sites[judged], minlength=len(cohort.names)).tolist()),
         images=len(sites),
         subjects=len(np.unique(cohort.subjects)),
+        judged_subjects=len(np.unique(cohort.subjects[judged])),
         folds={name: FoldSize(trained=len(train), judged=len(test)) for name, (train, test) in folds.items()},
         why=why_fewer(job),
         methods={name: _document(figure) for name, figure in figures.items()},

@@ -16,11 +16,11 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.deletion_plot import deletion_plot
 from ...show.evidence_overlay import EvidencePanel, draw_evidence
-from ...show.orientation import SEEN
 from ...show.page import Caution, Image, ReportPage, Section
 from ...show.training_curves import training_curves
 from ...steps.report import closing_sections, histories_of, name_of
 from ...steps.report_files import write_report_files
+from ...steps.volumes.planes import seen
 from .cautions import cautions_of
 from .documents import EVALUATION, EXPLANATIONS, Evaluation, Explanations, SiteRecord
 from .evaluate import NETWORK, Probabilities
@@ -87,7 +87,7 @@ def _page(
         Section("Which sites are taken for which", tables=(confusion_table(document),)),
         Section("What the headers say", tables=(headers_table(document),)),
     ]
-    body += list(_explained(pictures, explanations, "" if job.modality.planar else SEEN))
+    body += list(_explained(pictures, explanations, "" if job.modality.planar else seen(job)))
     if (wrong := misnamed_table(job, document, values)).rows:
         body.append(Section("Images of which another site was named", tables=(wrong,), folded=len(wrong.rows) > 12))
     body += closing_sections(job, unit, training=pictures["training"])

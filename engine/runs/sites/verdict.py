@@ -10,16 +10,18 @@ from .evaluate import NETWORK
 def headline(document: Evaluation, images: str) -> str:
     """The report's first sentences, on images of this name: volumes, slides."""
     network, majority = document.methods[NETWORK], document.majority or 0.0
-    accuracy, low, high = network.accuracy or 0.0, network.low or 0.0, network.high or 1.0
-    if low > majority:
+    accuracy, judged = network.accuracy or 0.0, sum(document.counts)
+    interval = "its interval is not known"
+    if network.low is not None and network.high is not None:
+        interval = f"95 % interval {whole(network.low)} to {whole(network.high)}"
+    subjects = f" of {document.judged_subjects} subjects" if document.judged_subjects is not None else ""
+    if network.low is not None and network.low > majority:
         claim = f"{images.capitalize()} tell which of {len(document.sites)} sites they come from"
     elif accuracy > majority:
         claim = f"Whether {images} tell which of {len(document.sites)} sites they come from is not certain"
     else:
         claim = f"{images.capitalize()} do not tell which of {len(document.sites)} sites they come from"
     return (
-        f"{claim}: networks name it rightly for {whole(accuracy)} (95 % interval {whole(low)} to {whole(high)}) of "
-        f"{document.images} {images} of {document.subjects} subjects that they did not see; naming "
-        f"the most frequent site always is right for "
-        f"{whole(majority)}."
+        f"{claim}: networks name it rightly for {whole(accuracy)} ({interval}) of {judged} {images}{subjects} that they did "
+        f"not see; naming the most frequent site always is right for {whole(majority)}."
     )

@@ -24,5 +24,6 @@ def volume_panels(job: Job[SitesSettings], probabilities: Array) -> list[Evidenc
         heading = f"{record.name}: {record.site or 'site unknown'}, named {names[named]} ({row[named]:.2f})"
         layer = StoredImage.open(job.folder.layer(image, GRADCAM))
         heat, values = layer.read(layer.frames[0].box)[0], job.stored(image).read(record.frame.box)[0]
-        panels.append(planes_of(heading, values, heat, record.frame, layer.frames[0]))
+        sided = not record.assumed_orientation
+        panels.append(planes_of(heading, values, heat, record.frame, layer.frames[0], sided=sided))
     return panels

@@ -19,7 +19,11 @@ from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.runs.cluster.joined_page import write_joined_page
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.stain_folders import begun_jobs, join_again
+from tile_engine.engine.show.page import Caution
+from tile_engine.engine.steps.first_looks import CAUTIONS, REPORT_STEP, cautions_in, kept_cautions
+from tile_engine.stores.array import written
 from tile_engine.stores.folder import Folder
+from tile_engine.stores.receipts import Ledger
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,23 @@ def test_the_page_says_what_each_run_found_and_links_its_report(out: Path) -> No
     assert "reading it took too long" in page
     assert "tile-engine view out" in page and "Report of 20" in page
     assert 'href="HE/slides.csv"' in page and 'href="PAS/summary.md"' in page
+
+
+def test_the_page_has_the_cautions_of_each_run_once(out: Path) -> None:
+    job, own = load(out / "HE"), Caution("All heads collapsed.", "Do not rely on them.")
+    ledger = Ledger(out / "HE", REPORT_STEP, job.ledger_key(REPORT_STEP))
+    facts = {CAUTIONS: kept_cautions([own])}
+    ledger.write(REPORT_STEP, [written(out / "HE" / "summary.md")], seconds={}, facts=facts)
+    assert cautions_in(job) == (own,) and cautions_in(load(out / "PAS")) == ()
+    stains = find_stain_runs(Folder(out))
+    assert stains is not None
+    write_joined_page(
+        out, stains.model_copy(update={"warnings": ("the list has a row too many",)}), begun_jobs(out, stains)
+    )
+    summary = (out / "summary.md").read_text()
+    assert summary.count("* **HE: All heads collapsed.** Do not rely on them.") == 1 and "PAS: All" not in summary
+    assert summary.count("The list has a row too many.") == 1
+    write_joined_page(out, stains, begun_jobs(out, stains))
 
 
 def test_info_describes_all_runs(out: Path) -> None:

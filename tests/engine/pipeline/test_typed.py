@@ -18,6 +18,10 @@ from tile_engine.engine.runs.cluster.settings import ClusterSettings
         ("k", [2, 9], "2-9"),
         ("k", (5, 5), "5"),
         ("patch", (64, 128), "64,128"),
+        ("modalities", ("A", "C"), "A,C"),
+        ("classes", ((1, "fat", "", 0), (2, "fat", "", 1)), "2 rows"),
+        ("classes", [[1, "fat", "", 0]], "1 row"),
+        ("classes", (), "not given"),
     ],
 )
 def test_values_stand_as_they_are_typed(name: str, value: object, shown: str) -> None:

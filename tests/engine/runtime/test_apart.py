@@ -160,6 +160,39 @@ def test_slides_whose_stain_is_not_told_are_named_with_the_reason() -> None:
     assert "a.svs, c.svs" in lines[1] and "took too long" in lines[1] and "column `stain`" in lines[1]
 
 
+def test_the_joined_page_keeps_what_is_said_once_and_drops_what_holds_no_more(
+    mini: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_colour(cohort: Any, settings: Any, earlier: Any) -> Stains:
+        slides = {e.id: StainSlide(name=e.name, fingerprint="") for e in cohort.entries}
+        first, *others = slides
+        runs = tuple(
+            StainRun(name=name, folder=name, slides={i: slides[i] for i in ids})
+            for name, ids in (("stain-1", others), ("stain-2", [first]))
+        )
+        return Stains(decided="pixels", input=str(mini.slides), runs=runs, untold={others[0]: "timeout"})
+
+    kind = pipeline("cluster", "slides")
+    assert kind.apart is not None
+    kind = replace(kind, apart=replace(kind.apart, decide=by_colour))
+    monkeypatch.setattr(apart, "start", lambda *_: None)
+    monkeypatch.setattr(apart, "begun_jobs", lambda *_: {})
+
+    def warned(*warnings: str, redo: bool = False) -> list[str]:
+        monkeypatch.setattr(apart, "tell_list", lambda _, report: [report(Event("warning", text)) for text in warnings])
+        apart.start_all(kind, mini.slides, tmp_path / "out", replace(HOW, redo=redo), mini.settings)
+        summary = (tmp_path / "out" / "summary.md").read_text()
+        return [line for line in summary.splitlines() if line.startswith("* ")]
+
+    page = warned("a row fits no image")
+    assert "The slides are in 2 different stains" in " ".join(page) and "A row fits no image" in " ".join(page)
+    assert sum("cannot be told" in line for line in page) == 1, "what stains.json has by itself is said once"
+    for redo in (False, True):
+        later = warned(redo=redo)
+        assert "in 2 different stains" in " ".join(later) and "row" not in " ".join(later)
+        assert len(later) == len(page) - 1
+
+
 def test_all_runs_are_checked_before_the_first_begins(
     mini: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tile_engine.engine.show.dependence_cautions import dependence_cautions, silent_reasons
 from tile_engine.models.evaluation.bound import BoundCluster
-from tile_engine.models.evaluation.dependence import Dependence
+from tile_engine.models.evaluation.dependence import Dependence, column_information, slide_information
 
 ON_SLIDE = BoundCluster(3, "slide", "s7", 0.97, 0.2)
 ON_STAIN = BoundCluster(3, "stain", "CD31", 0.97, 0.2)
@@ -36,6 +38,15 @@ def test_what_cannot_be_said_is_said() -> None:
     found = (Dependence("slide", 1, 1, reason="there is one slide"), Dependence("stain", 2, 8, 0.5, 0.4, 0.01))
     assert silent_reasons(found) == ("Nothing can be said of the slide: there is one slide.",)
     assert dependence_cautions(found[:1], ()) == ()
+
+
+def test_names_that_hold_the_word_slide_stay_as_they_are() -> None:
+    column = column_information(np.ones((2, 3), int), "site", ["slide-lab"] * 3, subjects=[""] * 3, noun="volume")
+    slide = slide_information(np.ones((2, 1), int), "volume")
+    assert silent_reasons((column, slide), "volume") == (
+        "Nothing can be said of the site: there is one site, slide-lab.",
+        "Nothing can be said of the volume: there is one volume.",
+    )
 
 
 def test_slides_that_are_told_apart_are_named() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import warnings
 from functools import partial
 
 import matplotlib as mpl
 import numpy as np
+import pytest
 from PIL import Image
 
 from tile_engine.engine.show.figure import draw_pixels, drawn_together, house_style, new_figure, png, write_title
@@ -27,6 +29,16 @@ def test_pictures_drawn_together_have_the_bytes_of_those_drawn_alone() -> None:
     together = drawn_together([partial(picture, title) for title in titles])
     assert dict(mpl.rcParams) == before
     assert together == [picture(title) for title in titles] and len(set(together)) == len(titles)
+
+
+def test_a_style_that_could_not_be_entered_has_no_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, width = dict(mpl.rcParams), mpl.rcParams["lines.linewidth"]
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr(warnings, "catch_warnings", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        picture("x")
+    with house_style():
+        assert mpl.rcParams["lines.linewidth"] != width, "the next one enters it"
+    assert dict(mpl.rcParams) == before
 
 
 def test_a_picture_has_three_channels_and_the_pixels_that_were_drawn() -> None:

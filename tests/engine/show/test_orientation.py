@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
 
-from tile_engine.engine.show.orientation import SIDES
+from tile_engine.engine.pipeline.record import ImageRecord
+from tile_engine.engine.show.orientation import AXIAL, SEEN, SIDES
 from tile_engine.engine.show.triptych import triptych
+from tile_engine.engine.steps.volumes.planes import axial, seen, unsided
 from tile_engine.stores.volumes.reader import open_volume
 
 
@@ -31,3 +35,27 @@ def test_what_lies_at_the_patients_right_is_drawn_beside_the_letter_r(tmp_path: 
     assert front[0] < 8, "anterior is up"
     assert [mark[0] for mark in picture.letters] == [letter for pair in SIDES for letter in pair]
     assert picture.fitted(900).letters == picture.letters
+
+
+@pytest.mark.parametrize("states", [True, False])
+def test_where_no_file_states_it_no_letter_and_no_sentence_says_which_side_is_which(
+    states: bool, tmp_path: Path
+) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (6, 7, 8), np.uint8)
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4) if states else None), tmp_path / "a.nii.gz")
+    with open_volume(tmp_path / "a.nii.gz") as volume:
+        notes, shape = tuple(volume.notes), volume.frames[0].shape
+    record = ImageRecord(
+        id="a", name="a.nii.gz", path="", fingerprint="", mpp=None, subject="", site="", columns={}, reader="nifti",
+        native_spacing=1.0, native_shape=shape, channels=1, dtype="uint8", background=0, shape=shape, spacing=(1.0,) * 3,
+        origin=(0.0,) * 3, notes=notes,
+    )  # fmt: skip
+    assert bool(record.assumed_orientation) != states
+    job: Any = SimpleNamespace(slides={"a": record})
+    assert unsided(job) == ([] if states else ["a.nii.gz"])
+    assert (seen(job) == SEEN) == states == (axial(job) == AXIAL)
+    other = SimpleNamespace(name="b", assumed_orientation=())
+    both: Any = SimpleNamespace(slides={"a": record, "b": other})
+    assert seen(both).startswith(SEEN) and ("of a.nii.gz: left and right may be exchanged" in seen(both)) != states
+    picture, _ = triptych(values.T, record.frame, values.T, record.frame, centre=(1, 1, 1), sided=states)
+    assert bool(picture.letters) == states

@@ -16,7 +16,7 @@ from tile_engine.engine.pipeline.record import Rejection
 from tile_engine.engine.pipeline.run_warnings import RunWarning, write_warnings
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.show.page import Caution, ReportPage
-from tile_engine.engine.steps.first_looks import first_looks
+from tile_engine.engine.steps.first_looks import first_looks, noted
 from tile_engine.engine.steps.report_files import write_report_files
 
 
@@ -62,6 +62,13 @@ def test_warnings_are_grouped_counted_and_sorted_by_step(job: Job[Any]) -> None:
     assert lost.startswith(
         "2 of 3 slides: 12.5 % of it is unreadable, and the like with other numbers (1 more). Slides: a.tif, b.tif"
     )
+
+
+def test_a_warning_that_the_page_has_as_a_caution_of_its_own_stands_once(job: Job[Any]) -> None:
+    texts = ("No film has a label. Networks learn all of them", "too few: see below", "it is dark; look at it")
+    write_warnings(job.folder, [RunWarning(text=text, step="pyramid") for text in texts])
+    own = [noted(text) for text in texts]
+    assert [one.headline for one in first_looks(job, own)] == [one.headline for one in own]
 
 
 def test_the_report_and_its_summary_say_them(job: Job[Any]) -> None:

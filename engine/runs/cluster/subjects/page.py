@@ -15,12 +15,12 @@ from ....pipeline.job import Job
 from ....pipeline.unit import Outcome, Unit
 from ....show import cluster_sections
 from ....show.associations_section import associations_section
-from ....show.orientation import SEEN
 from ....show.page import Column, Image, ReportPage, Section, Table
 from ....steps.report import closing_sections, name_of
 from ....steps.report_files import write_report_files
 from ....steps.volumes.dataset import grid_of
 from ....steps.volumes.plane_columns import not_drawn
+from ....steps.volumes.planes import seen
 from ..documents import VALIDITY, Validity
 from .cases import Subjects, subjects_of
 from .documents import ASSOCIATIONS, Groups, SubjectAssociations
@@ -117,7 +117,7 @@ def _means_section(job: Job[SubjectSettings], level: int, picture: Path, limit: 
         )
     if settings.align == "none":
         texts.append("Without --align, the size and the position of heads are part of what groups differ in.")
-    texts.append(SEEN)
+    texts.append(seen(job))
     return Section("What the groups look like", tuple(texts), figures=(Image(picture),))
 
 

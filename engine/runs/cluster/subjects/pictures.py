@@ -18,6 +18,7 @@ from ....steps.report import histories_of
 from ....steps.volumes.dataset import Volumes, grid_of
 from ....steps.volumes.networks import NetworkRecord, model_name
 from ....steps.volumes.plane_columns import plane_columns
+from ....steps.volumes.planes import unsided
 from ..documents import Validity
 from .cases import Subjects
 from .settings import SubjectSettings
@@ -65,6 +66,7 @@ def _groups(job: Job[SubjectSettings], subjects: Subjects, group: Array, path: P
         planes=planes_of_difference(found.differences),
         limit=limit,
         spacing=grid_of(job).spacing,
+        sided=not unsided(job),
     )
     return picture, limit
 

@@ -8,6 +8,7 @@ from ....pipeline.job import Job
 from ....show.associations_section import NOTABLE_Q
 from ....show.page import Caution
 from ..documents import Validity
+from ..verdict import chosen
 from .documents import SubjectAssociations
 from .settings import SubjectSettings
 
@@ -21,7 +22,8 @@ def headline(validity: Validity, level: int) -> str:
     """The report's first sentence."""
     if validity.set_by_user:
         back = "come back" if validity.k in validity.passing else "do not come back reliably"
-        return f"{validity.k} groups of subjects, as was set: they {back} when subjects are drawn again."
+        found = f"{validity.k} groups of subjects, as was set: they {back} when subjects are drawn again."
+        return _shown(found, validity, level)
     if not validity.passing:
         shown = (
             f"The {level} groups below were asked for."
@@ -39,7 +41,18 @@ def headline(validity: Validity, level: int) -> str:
         "continuous": "as regions of a continuum without gaps",
         "ward": "by Ward's criterion",
     }[validity.method]
-    return f"{validity.k} groups of subjects can be told apart reproducibly{between}, {nature}."
+    return _shown(
+        f"{validity.k} groups of subjects can be told apart reproducibly{between}, {nature}.", validity, level
+    )
+
+
+def _shown(found: str, validity: Validity, level: int) -> str:
+    """What was found, and the level of the report where it is another one."""
+    if level == validity.k:
+        return found
+    return (
+        f"{found} {chosen(validity, level, 'groups') if level > 1 else 'This report shows all subjects as one group.'}"
+    )
 
 
 def _none_of(low: int, high: int) -> str:

@@ -12,7 +12,14 @@ from tile_engine.engine.runs.anomaly.verdict import headline
 
 def document(detected: Detected | None, **changes: Any) -> Evaluation:
     score = Score(detected=detected, single=None, by_label={}, tone={}, threshold=None)
-    known = {"judged": 40, "subjects": 30, "unseen": True, "normal": "healthy", "shown": "pasted"}
+    known = {
+        "judged": 40,
+        "subjects": 30,
+        "unseen": True,
+        "normal": "healthy",
+        "shown": "pasted",
+        "labels": {"healthy": 40},
+    }
     return Evaluation.model_construct(**{**known, "scores": {"pasted": score}, **changes})
 
 
@@ -33,6 +40,13 @@ def test_the_interval_decides(area: tuple[float, float | None, float | None], sa
     text = headline(document(detected(*area)), "films", "films")
     assert said in text and text.startswith("Of a film labelled healthy and one with another label")
     assert text.endswith("Judged on 40 films of 30 subjects that were not trained on.")
+
+
+def test_images_without_a_label_are_not_counted_where_an_area_is_given() -> None:
+    known = document(detected(0.9, 0.8, 0.95), labels={"": 15, "healthy": 20, "tumour": 5}, labelled_subjects=19)
+    assert headline(known, "films", "films").endswith(
+        "Judged on 25 films of 19 subjects (15 more have no label) that were not trained on."
+    )
 
 
 def test_without_labels_nothing_is_judged() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from tile_engine.engine.runs.cluster.documents import HeadRecord, HeadRow, ReproducibilityRow, Validity
+from tile_engine.engine.runs.cluster.settings import MAX_CLUSTERS, KSettings
+from tile_engine.engine.runs.cluster.subjects.verdict import headline as of_subjects
 from tile_engine.engine.runs.cluster.verdict import collapsed_heads, explanation, headline, range_notices
 
 
@@ -104,9 +106,9 @@ def test_seeds_whose_heads_collapsed_are_named(collapsed: tuple[int, ...], objec
 def test_another_level_that_is_shown_is_said_in_the_first_sentence() -> None:
     found = validity(5, (4, 5, 6))
     assert headline(found, "volume", 4).endswith(
-        "This report shows 4 of them, as was chosen: a number that comes back, too."
+        "This report shows 4 clusters, as was chosen: a number that comes back, too."
     )
-    assert "shows 9 of them, as was chosen: a number that was not shown to come back" in headline(found, "volume", 9)
+    assert "shows 9 clusters, as was chosen: a number that was not shown to come back" in headline(found, "volume", 9)
     assert "This report shows" not in headline(found, "volume", 5)
     assert headline(validity(1, ()), "volume", 3).endswith("The map shows 3 clusters all the same.")
     fixed = validity(14, (14,), (14, 14), range=(14, 14))
@@ -124,6 +126,8 @@ def test_another_level_that_is_shown_is_said_in_the_first_sentence() -> None:
             validity(7, (7,), (2, 7)),
             "7 is the largest number of clusters that could be tried: patches are too few for more",
         ),
+        (validity(80, (80,), (60, 80), range=(60, 80)), "80 is the largest number of clusters that was tried"),
+        (validity(100, (100,), (90, 100), range=(90, 100)), ""),
         (validity(5, (4, 5)), ""),
         (validity(14, (14,), (14, 14), range=(14, 14)), ""),
     ],
@@ -131,3 +135,17 @@ def test_another_level_that_is_shown_is_said_in_the_first_sentence() -> None:
 def test_an_end_of_the_range_is_warned_of(found: Validity, said: str) -> None:
     notices = range_notices(found)
     assert len(notices) == bool(said) and all(notice.startswith(said) for notice in notices)
+
+
+def test_a_larger_range_that_is_advised_is_one_that_a_run_takes() -> None:
+    [notice] = range_notices(validity(80, (80,), (60, 80), range=(60, 80)))
+    assert notice.endswith(f"--k 60-{MAX_CLUSTERS}") and KSettings.model_validate({"k": f"60-{MAX_CLUSTERS}"})
+
+
+def test_groups_of_another_level_than_the_recommended_are_said() -> None:
+    found = validity(3, (3, 4), method="ward")
+    assert "This report shows" not in of_subjects(found, 3)
+    assert of_subjects(found, 4).endswith("This report shows 4 groups, as was chosen: a number that comes back, too.")
+    fixed = validity(3, (3,), (3, 3), range=(3, 3))
+    assert of_subjects(fixed, 2).endswith("as was chosen: a number that was not shown to come back.")
+    assert of_subjects(found, 1).endswith("This report shows all subjects as one group.")

@@ -53,3 +53,17 @@ def test_without_classes_or_folds_that_is_said() -> None:
     text = headline(document({"rmse %": figure(5.0)}, classes={}, by_subject=False), "onga", "label")
     assert "names no two classes in a column label" in text and "5 % of the range" in text and "7.5 %" in text
     assert text.endswith("There are no folds: these are volumes that the network was trained on.")
+
+
+def test_only_volumes_with_a_class_are_counted_and_a_sentence_follows_another_after_one_blank() -> None:
+    folds = {"all": FoldSize(trained=12, judged=12, classed=9)}
+    known = {NEAREST: figure(0.45, 0.3, 0.6), "age r": figure(0.9, folds=0)}
+    text = headline(document(known, folds=folds, by_subject=False), "onga", "sex")
+    assert "of 9 volumes (mean" in text and "Embeddings tell age (correlation 0.90). There are no folds" in text
+    alone = headline(document({NEAREST: figure(0.45, 0.3, 0.6)}, by_subject=False), "onga", "sex")
+    assert "  " not in alone
+
+
+def test_a_correlation_is_held_against_that_of_as_many_volumes_as_have_the_number() -> None:
+    few = figure(0.7, folds=0).model_copy(update={"volumes": 6})  # 0.58 beyond chance for 12, 0.82 for 6
+    assert "cannot be told" in headline(document({NEAREST: figure(0.9, 0.8, 1.0), "age r": few}), "onga", "sex")

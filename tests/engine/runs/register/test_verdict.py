@@ -16,11 +16,12 @@ def test_pairs_are_counted_and_landmarks_are_held_against_before() -> None:
     pairs = {key: PairFigures.model_construct(median_before=before) for key, before in (("a", 0.04), ("b", 0.06))}
     text = headline(PAIRS, 1, Evaluation.model_construct(pairs=pairs, all=figures))
     assert text.startswith(
-        "2 of 3 sections of 1 block were registered to the reference of their block; 1 of them needed no move."
+        "1 of 3 sections of 1 block was registered to the reference of their block; 1 was left as it lies, as no stage was "
+        "better on tissue held out."
     )
     assert "at 1.00 % of the diagonal from their place, 5.00 % before (median of a pair, mean over 2 pairs)" in text
 
 
 def test_without_landmarks_the_eye_judges() -> None:
     text = headline(PAIRS[:1], 2, Evaluation.model_construct(pairs={}, all=None))
-    assert text.startswith("1 of 1 sections of 2 blocks were registered") and "There are no landmarks" in text
+    assert text.startswith("1 of 1 sections of 2 blocks was registered") and "There are no landmarks" in text

@@ -21,8 +21,23 @@ def test_the_interval_decides(figures: tuple[float, float, float], said: str) ->
     accuracy, low, high = figures
     found = Accuracy(accuracy=accuracy, low=low, high=high, balanced=accuracy)
     document = Evaluation.model_construct(
-        sites=("A", "B"), images=20, subjects=18, majority=0.5, methods={NETWORK: found}
+        sites=("A", "B"),
+        images=30,
+        subjects=25,
+        counts=(12, 8),
+        judged_subjects=18,
+        majority=0.5,
+        methods={NETWORK: found},
     )
     text = headline(document, "volumes")
-    assert text.startswith(said) and "20 volumes of 18 subjects" in text and "is right for 50 %" in text
+    assert text.startswith(said) and "of 20 volumes of 18 subjects" in text and "is right for 50 %" in text
     assert f"rightly for {accuracy * 100:.0f} % (95 % interval {low * 100:.0f} % to" in text
+
+
+def test_an_interval_that_is_not_known_is_no_wide_one() -> None:
+    found = Accuracy(accuracy=0.9, low=None, high=None, balanced=0.9)
+    document = Evaluation.model_construct(
+        sites=("A", "B"), counts=(1, 1), judged_subjects=2, majority=0.5, methods={NETWORK: found}
+    )
+    text = headline(document, "volumes")
+    assert "is not certain" in text and "90 % (its interval is not known)" in text

@@ -94,7 +94,7 @@ def cluster_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str
             figure,
             key[0],
             top + 0.03,
-            "Share of tiles" if picture.letters else "Share of tissue tiles",
+            "Share of tiles" if picture.dark else "Share of tissue tiles",
             fontsize=10.5,
             color=QUIET_INK,
         )

@@ -29,8 +29,8 @@ def spelt_as_run(
             columns[classes] = listed_spelling(columns[classes], words)
         subject, site = listed_spelling(one.subject, subjects), listed_spelling(one.site, sites)
         spelt.append(replace(one, subject=subject, site=site, columns=columns))
-    told = dict.fromkeys(text for pair in zip(records, spelt, strict=True) for text in _changes(*pair, classes))
-    return spelt, [f"spelt as in the run: {first_of(list(told))}"] if told else []
+    differences = dict.fromkeys(text for pair in zip(records, spelt, strict=True) for text in _changes(*pair, classes))
+    return spelt, [f"spelt as in the run: {first_of(list(differences))}"] if differences else []
 
 
 def _changes(record: ImageRecord, spelt: ImageRecord, classes: str) -> Iterator[str]:

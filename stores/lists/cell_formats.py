@@ -111,7 +111,8 @@ def _duration(text: str, unit: str, rest: str) -> str:
         return text
     sizes = {"h": 3600, "m": 60, "s": 1}
     units = [one for one in "hms" if one == unit or (one in rest and sizes[one] < sizes[unit])]
-    left, values = abs(seconds), []
+    left = abs(seconds)
+    values: list[str] = []
     for one in units:
         value, left = divmod(left, sizes[one])
         values.append(f"{value:02d}" if values else str(value))

@@ -62,9 +62,11 @@ def workbook_table(data: bytes, is_list: Callable[[Sequence[Line]], bool] = lamb
             "as the program that wrote it did not compute it; open the list in a spreadsheet and save it, or write the values"
         )
     others = [*(repr(name) for name, _ in sheets if name != chosen), *(f"{name!r} (hidden)" for name in hidden)]
-    more = f" and {len(others) - MAX_NAMED_CELLS} more" if len(others) > MAX_NAMED_CELLS else ""
+    further = f" and {len(others) - MAX_NAMED_CELLS} more" if len(others) > MAX_NAMED_CELLS else ""
     notes = (
-        [f"the sheet {chosen!r} is read; others are not: {', '.join(others[:MAX_NAMED_CELLS])}{more}"] if others else []
+        [f"the sheet {chosen!r} is read; others are not: {', '.join(others[:MAX_NAMED_CELLS])}{further}"]
+        if others
+        else []
     )
     return WorkbookTable(rows.lines, [*notes, *rows.notes()], tuple(rows.merged))
 

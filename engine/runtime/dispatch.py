@@ -33,13 +33,13 @@ from .perform import Summary, perform
 from .unit_thread import OverdueError, UnitThread
 
 log = logging.getLogger("tile_engine")
-ALONE = Leader()
+ONE_BY_ONE = Leader()
 TRIES = 2
 """Crashes of the run's own process at one unit, after which the unit runs isolated in a child process."""
 
 
 def answers(
-    out: Path, units: Iterable[Unit], pool: WorkerPool, limit: float, leader: Leader = ALONE
+    out: Path, units: Iterable[Unit], pool: WorkerPool, limit: float, leader: Leader = ONE_BY_ONE
 ) -> Generator[Summary, None, None]:
     """The summary of each unit, in any order. `limit`: seconds that a unit of a slide may take on a worker. Without workers,
     units of any other step than that of the `leader`, where it names one, are done beside the others."""

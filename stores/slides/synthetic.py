@@ -12,6 +12,7 @@ Every slide is a piece of tissue on glass with three regions, and its stain fade
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -52,6 +53,10 @@ DEMO_SETTINGS: dict[str, Any] = {"patch": 64, "stride": 32, "k": (4, 8), "sample
 """Settings of the demo's run: patches and steps small enough that its small slides' maps show structure."""
 
 
+AT_ONCE = 2
+"""Slides that are painted at a time; each takes some 200 megabytes."""
+
+
 def make_slides(folder: Path, *, seed: int = 0, count: int = 4) -> list[Path]:
     """Write `count` pyramidal tiled JPEG TIFFs, 2,000 to 3,000 pixels a side; the same seed gives the same bytes.
 
@@ -59,13 +64,16 @@ def make_slides(folder: Path, *, seed: int = 0, count: int = 4) -> list[Path]:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for number in range(count):
-        path = folder / f"colon-{number + 1}.tif"
-        partial = partial_path(path)  # a slide is whole or absent
+    paths = [folder / f"colon-{number + 1}.tif" for number in range(count)]
+
+    def make(number: int) -> None:
+        partial = partial_path(paths[number])  # a slide is whole or absent
         write_demo_pyramid(partial, paint(layout(number, seed=seed), number, seed=seed))
-        partial.replace(path)
-        paths.append(path)
+        partial.replace(paths[number])
+
+    _turned("stroma"), _turned("sheet")  # all slides share them
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        list(threads.map(make, range(count)))
     _turned.cache_clear()  # frees a hundred megabytes
     return paths
 

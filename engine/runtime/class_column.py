@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 from ...stores.lists.headings import listed_column
 from ...stores.slides.cohort import Cohort
 from ...stores.slides.joined_values import with_joined_values
+from ..pipeline.record import ImageRecord
 from ..pipeline.settings import RunSettings
 
 S = TypeVar("S", bound=RunSettings)
@@ -16,6 +17,12 @@ S = TypeVar("S", bound=RunSettings)
 def columns_of(cohort: Cohort) -> list[str]:
     """Columns of the lists of a cohort, beside those of subjects, sites and spacings."""
     return list(dict.fromkeys(name for entry in cohort.entries for name in entry.extra))
+
+
+def recorded_columns(images: Iterable[ImageRecord]) -> list[str]:
+    """The same of the images of a run that has begun; those of films are in the rows of their files."""
+    rows = (row for image in images for row in (image.films or (image,)))
+    return list(dict.fromkeys(name for row in rows for name in row.columns))
 
 
 def has_class_column(settings: RunSettings) -> bool:

@@ -36,7 +36,7 @@ from ..workers.placement import ClusterOptions, cluster_spec
 from ..workers.pool import WorkerPool, worker_pool
 from ..workers.preflight import preflight
 from .access import claim
-from .class_column import columns_of, with_class_column, with_joined_classes
+from .class_column import columns_of, recorded_columns, with_class_column, with_joined_classes
 from .device_choice import STAGES as NETWORK
 from .device_choice import with_device
 from .list_notes import list_notes
@@ -133,8 +133,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
         job = load(folder.out)
         cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
         inspected = InspectedCohort(job.spacing, read_images(folder), _closed(folder), run.ignored, to_path(run.input))
-        columns = dict.fromkeys(name for record in inspected.slides.values() for name in record.columns)
-        run_settings = with_class_column(run_settings, columns)
+        run_settings = with_class_column(run_settings, recorded_columns(inspected.slides.values()))
         with worker_pool(options.cluster) as workers:
             if "train" in options.stages:
                 check_gang(run_settings.gang, workers)

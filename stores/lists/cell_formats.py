@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from .cells import is_unit
 
 DAY_ONE, DAY_ONE_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)
 """Day 0 of workbooks, and of those that old spreadsheets of Apple wrote."""
@@ -19,6 +22,7 @@ _KNOWN = {46: "[h]:mm:ss"}
 _QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|_.|\*.')
 _PARTS = re.compile(r'"(?P<text>[^"]*)"|\\(?P<sign>.)|(?P<plain>[-+/():_ ])|(?P<zero>0)')
 """Parts of the code of a whole number with zeros before it and texts around it."""
+_TEXT = re.compile(r'"([^"]*)"')
 _NO_TEXT = re.compile(r"\[(?:\$[^\]]*|[A-Za-z]+\d*)\]|_.|\*.")
 """Colours, languages and widths in a code."""
 _TOTAL = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
@@ -33,6 +37,8 @@ class CellFormats:
     styles: list[int] = field(default_factory=list)
     """Number of the format of each style."""
     day_zero: datetime = DAY_ONE
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Words beside numbers that formats show and that are not read -> cells."""
     _in_styles: bool = False
 
     def begin(self, name: str, values: Mapping[str, str]) -> None:
@@ -56,10 +62,14 @@ class CellFormats:
         number = self.styles[int(style)] if style.isdecimal() and int(style) < len(self.styles) else 0
         code = self.codes.get(number, _KNOWN.get(number, ""))
         if total := _TOTAL.search(_first(code)):
-            return _duration(text, total[1][0].lower(), _first(code)[total.end() :].lower())
+            rest = _QUOTED.sub("", _first(code)[total.end() :]).lower()
+            return _duration(text, total[1][0].lower(), rest)
         if number in _DATES or is_date(code):
             return _date(text, self.day_zero)
-        return _coded(text, _first(code)) if text.isdecimal() else text
+        shown = _coded(text, _first(code)) if text.isdecimal() else text
+        words = (word.strip() for word in _TEXT.findall(_first(code)))
+        self.left_out.update(word for word in words if re.search(r"[^\W\d_]", word) and word not in shown)
+        return shown
 
 
 def is_date(code: str) -> bool:
@@ -80,10 +90,13 @@ def _first(code: str) -> str:
 
 
 def _coded(text: str, code: str) -> str:
-    """A whole number in a format of zeros and texts; signs around it that hold neither letters nor digits are left out.
+    """A whole number in a format of zeros and texts; signs around it that hold neither letters nor digits are left out, and so
+    is a text behind a plain number that is no unit.
 
     >>> _coded("7", '"P"000'), _coded("1234567", "000-0000"), _coded("7", '0.0 "days"'), _coded("7", "$0"), _coded("7", '"€" 0')
     ('P007', '123-4567', '7', '7', '7')
+    >>> _coded("7", '0 "points"'), _coded("7", '0" years"'), _coded("7", '000"x"')
+    ('7', '7 years', '007x')
     """
     code = _NO_TEXT.sub("", code)
     parts = list(_PARTS.finditer(code))
@@ -96,6 +109,8 @@ def _coded(text: str, code: str) -> str:
     places = [i for i, part in enumerate(parts) if part["zero"]]
     around = ("".join(texts[: places[0]]), "".join(texts[places[-1] + 1 :]))
     before, after = (one if re.search(r"[^\W_]", one) else "" for one in around)
+    if zeros == 1 and not before and not is_unit(after):
+        after = ""  # the number alone, as with decimals
     return before + "".join(texts[places[0] : places[-1] + 1]) + after
 
 

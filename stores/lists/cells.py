@@ -86,7 +86,7 @@ def read_numbers(cells: Sequence[str], column: str = "") -> Numbers:
     """
     texts = [value_of(cell) for cell in cells]
     is_age = column == AGE
-    parsed = [_number(text, _AGE_UNITS if is_age else {}) for text in _without_thousands(texts)]
+    parsed = [_number(text, _AGE_UNITS if is_age else {}) for text in _without_thousands(texts, column)]
     values = [_years(*one) for one in parsed] if is_age else _in_one_unit(parsed)
     missing = _missing_numbers(values)
     if is_age:
@@ -114,24 +114,39 @@ def _in_one_unit(parsed: Sequence[tuple[float, str]]) -> list[float]:
     return [value if unit in usual else math.nan for value, unit in parsed]
 
 
-def _without_thousands(texts: Sequence[str]) -> list[str]:
+def _without_thousands(texts: Sequence[str], column: str = "") -> list[str]:
     """The texts without signs between thousands, where the column shows that its commas or points are such.
 
     All numbers with the sign have groups of three digits behind it, and the column holds one with two such groups, a number
-    with the other sign before its decimals, or, where commas are in question, a whole number from 100 on.
+    with the other sign before its decimals, or, where commas are in question, a whole number from 100 on that is neither an
+    age nor one that stands for a missing value.
 
     >>> _without_thousands(["950", "1,234"]), _without_thousands(["0,5", "1.234"]), _without_thousands(["61,125", "7"])
     (['950', '1234'], ['0,5', '1234'], ['61,125', '7'])
     """
+
+    def beside(number: str) -> bool:
+        least = MAX_AGE + 1 if column == AGE else 100
+        return number.isdecimal() and float(number) >= least and float(number) not in MISSING_NUMBERS
+
     digits = [match[1] if (match := _DIGITS.match(text)) else "" for text in texts]
     for sign, decimal in ((",", "."), (".", ",")):
         grouped = [one for one in digits if sign in one]
         if not grouped or not all(_GROUPED[sign].fullmatch(one) for one in grouped):
             continue
         is_clear = any(decimal in one for one in digits) or any(one.count(sign) > 1 for one in grouped)
-        if is_clear or (sign == "," and any(one.isdecimal() and int(one) >= 100 for one in digits)):
+        if is_clear or (sign == "," and any(map(beside, digits))):
             return [text.replace(one, one.replace(sign, ""), 1) for text, one in zip(texts, digits, strict=True)]
     return list(texts)
+
+
+def is_unit(text: str) -> bool:
+    """Whether a text behind a number is a unit that is read.
+
+    >>> is_unit(" Years"), is_unit("points")
+    (True, False)
+    """
+    return text.strip().casefold() in _UNITS
 
 
 def number_column(cells: Sequence[str], column: str = "") -> Numbers | None:

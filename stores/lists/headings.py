@@ -104,6 +104,23 @@ def usual_roles(cells: Sequence[str], meant: Collection[str]) -> frozenset[str]:
     return frozenset(role for role in meant if not plain.isdisjoint(ROLES[role]))
 
 
+def count_headings(cells: Sequence[str], keys: Collection[str], meant: Collection[str]) -> int:
+    """How many cells of a row are headings, usual ones or of classes; 0 where none has a meaning of `keys`.
+
+    The very name of such a meaning counts twice, as it is hardly a value.
+
+    >>> count_headings(["File", "Diagnosis", "bmi"], ["path"], {"age"}), count_headings(["age", "sex"], ["path"], {"age"})
+    (2, 0)
+    >>> count_headings(["path"], ["path"], {"age"})
+    2
+    """
+    found = usual_roles(cells, {*meant, *keys})
+    if found.isdisjoint(keys):
+        return 0
+    classes = sum(names_classes(cell) and plain_heading(cell) not in CARRIED for cell in cells)
+    return len(found) + classes + any(cell in keys for cell in cells)
+
+
 def names_classes(column: str) -> bool:
     """Whether a column mostly names classes, by its heading.
 

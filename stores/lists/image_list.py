@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .cells import AGE, MISSING_WORDS, number_column, value_of
 from .delimited import MAX_TITLES
-from .headings import CARRIED, meanings, names_classes, usual_roles
+from .headings import CARRIED, count_headings, meanings, names_classes
 from .sheet import read_sheet
 
 Row = tuple[int, dict[str, str]]
@@ -63,12 +63,7 @@ def read_list(path: Path, roles: Collection[str]) -> ImageList:
     """The rows of a list whose columns may have these roles. Raises SettingsError (E_MANIFEST) if it cannot be read."""
     meant = {*roles, *CARRIED}
     key = "path" if "path" in roles else "subject"
-
-    def headings_in(cells: Sequence[str]) -> int:
-        found = usual_roles(cells, meant)
-        return len(found) if key in found else 0
-
-    sheet = read_sheet(path, headings_in)
+    sheet = read_sheet(path, lambda cells: count_headings(cells, (key,), meant))
     meaning = meanings(sheet.names, meant)
     rows = tuple((line, {meaning[n]: value_of(cell) for n, cell in cells.items()}) for line, cells in sheet.rows)
     headings = {role: heading for heading, role in meaning.items()}

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from ...errors import SettingsError
@@ -32,7 +33,7 @@ class Sheet:
     names: tuple[str, ...]
     """Headings, without spaces around them."""
     rows: tuple[tuple[int, dict[str, str]], ...]
-    """(line, heading -> cell) of each row; spaces around a cell are dropped."""
+    """(line, heading -> cell) of each row, empty where the row ends before; spaces around a cell are dropped."""
     problems: tuple[str, ...]
     """What keeps rows or columns from being read."""
     notes: tuple[str, ...]
@@ -80,7 +81,8 @@ def read_sheet(path: Path, headings_in: CountHeadings | None = None) -> Sheet:
         unnamed.update(
             column_letters(i) for i, cell in enumerate(cells, 1) if trimmed(cell) and not "".join(names[i - 1 : i])
         )
-        rows.append((line, {n: trimmed(c) for n, c in zip(names, cells, strict=False) if n}))
+        padded = zip_longest(names, cells[: len(names)], fillvalue="")  # a row may end before the headings do
+        rows.append((line, {n: trimmed(c) for n, c in padded if n}))
     notes = [*table.notes, *_passed_over(titles, lines), *_merged_note(lines, table.merged)]
     for column, n in sorted(unnamed.items()):
         notes.append(f"column {column} has no heading: {n} cell{'s of it are' if n > 1 else ' of it is'} not read")

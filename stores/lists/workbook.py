@@ -11,8 +11,9 @@ import posixpath
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.parsers import expat
 
 from .cell_formats import DAY_ONE_1904, CellFormats
@@ -81,7 +82,7 @@ def _first_list(
     """(name of the first sheet that is a list, else of the first; its rows)."""
     first: tuple[str, _Rows] | None = None
     for name, target in sheets[:MAX_SHEETS]:
-        rows = _Rows(texts, formats)
+        rows = _Rows(texts, replace(formats, left_out=Counter()))
         _parse(_member(archive, target), rows.begin, rows.text, rows.end)
         rows.lines = [line for line in rows.lines if any(cell.strip() for cell in line[1])]
         if is_list(rows.lines):
@@ -243,15 +244,19 @@ class _Rows:
             self.hidden_rows += [self.line] if self.is_hidden else []
 
     def notes(self) -> list[str]:
-        """What of the sheet a reader does not see, and is read all the same."""
+        """What of the sheet a reader does not see and is read all the same, and what is seen and not read."""
         width = max((len(cells) for _, cells in self.lines), default=0)
         columns = [column_letters(column) for column in sorted(self.hidden_columns) if column <= width]
         hidden = [("rows", [str(line) for line in self.hidden_rows]), ("columns", columns)]
-        return [
+        notes = [
             f"hidden {what} are read as the others are: {len(some)}, as {', '.join(some[:MAX_NAMED_CELLS])}"
             for what, some in hidden
             if some
         ]
+        if words := self.formats.left_out.most_common(MAX_NAMED_CELLS):
+            counts = ", ".join(f"{word!r} {cells}" for word, cells in words)
+            notes.append(f"words that only the formats of cells show beside numbers are not read: {counts}")
+        return notes
 
     def _cell(self) -> str:
         if self.kind == "s":

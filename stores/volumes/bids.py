@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import NoInputError
-from ..lists.headings import meanings, usual_roles
+from ..lists.headings import CARRIED, count_headings, meanings
 from ..lists.sheet import read_sheet
 from ..slides.cohort import Cohort, SlideEntry, sorted_out
 from ..slides.walk import InputKind, Seen, walk
@@ -44,7 +44,7 @@ def root_of(path: Path) -> Path | None:
             return path
         inside = ((child / "anat").is_dir() or any(child.glob("ses-*/anat")) for child in subjects)
         return path if any(inside) else None
-    names = read_sheet(path, lambda cells: len(usual_roles(cells, ("path", "subject")))).names
+    names = read_sheet(path, lambda cells: count_headings(cells, ("path", "subject"), {"site", *CARRIED})).names
     meant = set(meanings(names).values())
     is_table = "subject" in meant and "path" not in meant
     return path.parent if is_table and (path.name == PARTICIPANTS_TABLE or root_of(path.parent)) else None

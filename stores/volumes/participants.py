@@ -68,7 +68,7 @@ def read_participants(table: Path, present: Collection[tuple[str, str]], suffix:
         (subject, session) for subject, session in images if not {(subject, session), (subject, "")} & found.keys()
     ]
     lone = [_name(*row) for row in rows if row not in places]
-    warnings = [*_missing(table, suffix, (lone, len(rows)), (unlisted, images))]
+    warnings = [*_missing(table, suffix, (lone, len(rows)), (unlisted, images), set(subjects.values()))]
     if 2 * len(places) < len(rows) and 2 * (len(images) - len(unlisted)) < len(images):
         problems += warnings
     check_problems(table, (text.removeprefix(f"{table.name}: ") for text in problems))
@@ -119,15 +119,18 @@ def _missing(
     suffix: str,
     rows: tuple[Sequence[str], int],
     images: tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]],
+    listed: Collection[str],
 ) -> Iterator[str]:
-    """What has no counterpart: (rows without an image, of how many), (images without a row, of these)."""
+    """What has no counterpart: (rows without an image, of how many), (images without a row, of these).
+
+    `listed`: subjects with an image that have a row, be it of another session.
+    """
     lone_rows, total = rows
     unlisted, present = images
     if lone_rows:
         yield f"{table.name}: {len(lone_rows)} of {total} rows have no {suffix} image: {named(lone_rows)}"
     subjects = {subject for subject, _ in present}
-    listed = {subject for subject, _ in set(present) - set(unlisted)}
-    if lone := sorted(subjects - listed):
+    if lone := sorted(subjects - set(listed)):
         few = named(lone)
         yield f"{table.name}: {len(lone)} of {len(subjects)} subjects with an image have no row, and no labels: {few}"
     if sessions := [_name(*one) for one in unlisted if one[0] in listed]:

@@ -9,16 +9,16 @@ from threading import Thread
 from ...pipeline.job import Job
 from .settings import ClusterSettings
 
+UMAP_MODULE = "....models.evaluation.projection"
+"""Which of the modules the UMAP alone needs."""
 MODULES = (
     "igraph",
-    "....models.evaluation.projection",
+    UMAP_MODULE,
     "anndata",
     "matplotlib.backends.backend_agg",
     "matplotlib.figure",
 )
 """In the order of the steps that need them."""
-UMAP_MODULE = "....models.evaluation.projection"
-"""Which of them the UMAP alone needs."""
 
 
 def import_ahead(job: Job[ClusterSettings]) -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tile_engine.engine.pipeline.settings import settings_of
 from tile_engine.engine.runs import pipeline
-from tile_engine.engine.runtime.class_column import columns_of, with_class_column, with_joined_classes
+from tile_engine.engine.runtime.class_column import (
+    columns_of,
+    recorded_columns,
+    with_class_column,
+    with_joined_classes,
+)
 from tile_engine.engine.runtime.list_notes import list_notes
 from tile_engine.stores.slides.cohort import Cohort, SlideEntry
 
@@ -58,3 +64,11 @@ def test_the_label_means_one_column_in_every_run_and_its_classes_are_joined(run:
     assert settings.class_column == "My Grade"
     joined = with_joined_classes(cohort, settings)
     assert joined.entries[20].extra["My Grade"] == "class 3" and "'Class 3' (1) taken for" in joined.warnings[0]
+
+
+def test_a_run_that_has_begun_on_films_knows_the_columns_of_their_files() -> None:
+    films = tuple(SimpleNamespace(columns=row) for row in ({"sex": "M"}, {"sex": "F", "dx": "AD"}))
+    batch: Any = SimpleNamespace(columns={}, films=films)
+    assert recorded_columns([batch]) == ["sex", "dx"]
+    settings = settings_of({"label": "Gender"}, pipeline("classify", "films").variant.settings)
+    assert with_class_column(settings, recorded_columns([batch])).class_column == "sex"

@@ -69,12 +69,21 @@ def test_what_is_no_age_is_left_out_and_named() -> None:
         (["61,125", "7", "70"], [61.125, 7, 70]),
         (["0,250", "100"], [0.25, 100]),
         (["1.234", "950"], [1.234, 950]),
+        (["61,125", "70,250", "999"], [61.125, 70.25, math.nan]),
+        (["1,234", "9" * 5000], [1234, math.nan]),
     ],
 )
 def test_signs_between_thousands_are_told_from_decimals_by_the_column(cells: list[str], values: list[float]) -> None:
     found = read_numbers(cells)
-    assert list(found.values) == values
-    assert {cell for cell, value in zip(cells, values, strict=True) if cell != f"{value:g}"} == set(found.converted)
+    assert found.values == pytest.approx(values, nan_ok=True)
+    read = [(cell, value) for cell, value in zip(cells, values, strict=True) if not math.isnan(value)]
+    assert {cell for cell, value in read if cell != f"{value:g}"} == set(found.converted)
+
+
+@pytest.mark.parametrize("beside", ["101", "120", "999"])
+def test_neither_an_age_nor_a_code_makes_decimal_commas_of_ages_signs_between_thousands(beside: str) -> None:
+    found = read_numbers(["61,125", "70,250", beside], "age")
+    assert found.values[:2] == (61.125, 70.25) and found.unread == ()
 
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -60,3 +60,5 @@ def test_a_row_that_stands_twice_is_left_out_and_said_and_one_that_disagrees_is_
     assert [e.extra["dx"] for e in found.entries] == ["AD", "CN"] and "twice are left out: 1 row" in found.warnings[0]
     with pytest.raises(SettingsError, match=r"line 3: .a\.svs. is the same file as in line 2, with another age"):
         find_slides(cohort(tmp_path, "path,age\na.svs,6\na.svs,7\n"))
+    with pytest.raises(SettingsError, match=r"line 3: .* with another dx"):  # the first row ends before its dx
+        find_slides(cohort(tmp_path, "path,dx\na.svs\na.svs,AD\n"))

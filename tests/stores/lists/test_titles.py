@@ -50,6 +50,21 @@ def test_a_row_of_values_below_unknown_headings_is_no_row_of_headings(tmp_path: 
     assert list(found.headings) == ["path", "subject"]
 
 
+@pytest.mark.parametrize(
+    ("text", "headings"),
+    [
+        ("Study,ADNI\nFile,Diagnosis\na.svs,AD\n", {"path": "File", "Diagnosis": "Diagnosis"}),
+        ("Study,ADNI\npath,bmi\na.svs,21\n", {"path": "path", "bmi": "bmi"}),
+        ("Slides of 2024\npath\na.svs\n", {"path": "path"}),
+    ],
+)
+def test_one_usual_heading_beside_classes_or_the_very_name_is_enough_below_a_title_as_wide(
+    tmp_path: Path, text: str, headings: dict[str, str]
+) -> None:
+    found = listed(tmp_path / "list.csv", text)
+    assert found.headings == headings and len(found.rows) == 1 and "1 row above the headings" in found.notes[0]
+
+
 def test_without_headings_the_error_says_what_was_looked_for_and_shows_the_first_rows(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("Study XYZ, 2024\nBrain;Years;Sex\nx.nii;61;F\n")
     with pytest.raises(SettingsError) as failure:

@@ -10,7 +10,7 @@ import pytest
 
 from tile_engine.errors import SettingsError
 from tile_engine.stores.lists import workbook as module
-from tile_engine.stores.lists.sheet import read_sheet
+from tile_engine.stores.lists.sheet import Sheet, read_sheet
 from tile_engine.stores.slides.cohort import find_slides
 
 Write = Callable[..., Path]
@@ -98,7 +98,7 @@ def test_other_archives_and_old_workbooks_say_what_to_do(tmp_path: Path) -> None
 def test_a_formula_has_its_stored_value_and_one_without_is_an_error_that_names_the_cell(workbook: Write) -> None:
     head = '<c t="str"><v>path</v></c><c t="str"><v>note</v></c>'
     saved = '<c r="A2" t="str"><f>B1</f><v>a.svs</v></c><c r="B2" t="str"><f>""</f><v></v></c>'
-    assert read_sheet(workbook([head, saved])).rows == ((2, {"path": "a.svs"}),)
+    assert read_sheet(workbook([head, saved])).rows == ((2, {"path": "a.svs", "note": ""}),)
     for unsaved in ('<c r="A2"><f>B1&amp;"x"</f></c>', '<c r="A2"><f>B1</f><v/></c>'):
         with pytest.raises(SettingsError, match="sheet 'Slides': A2: a formula without a stored value") as failure:
             read_sheet(workbook([head, unsaved]))
@@ -166,3 +166,40 @@ def test_texts_around_numbers_and_durations_are_as_their_cells_show_them(workboo
     sheet = f"<styleSheet><numFmts>{formats}</numFmts><cellXfs>{styles}</cellXfs></styleSheet>"
     ((_, cells),) = read_sheet(workbook([head, row], **{"xl/styles.xml": sheet})).rows
     assert list(cells.values()) == ["30:00:00", "P007", "30:00", "S12 x", "07", "1234", "5", "012-345"]
+
+
+def formatted(workbook: Write, code: str, *values: str) -> Sheet:
+    """A sheet with one column of numbers in a format."""
+    code = code.replace('"', "&quot;")
+    styles = f'<numFmts><numFmt numFmtId="164" formatCode="{code}"/></numFmts><cellXfs><xf numFmtId="164"/></cellXfs>'
+    rows = [f'<c s="0"><v>{value}</v></c>' for value in values]
+    return read_sheet(
+        workbook(['<c t="str"><v>n</v></c>', *rows], **{"xl/styles.xml": f"<styleSheet>{styles}</styleSheet>"})
+    )
+
+
+@pytest.mark.parametrize("unit", ["points", "pts", "Monate"])
+@pytest.mark.parametrize("number", ["0", "0.0"])
+def test_a_number_with_a_word_behind_it_that_is_no_unit_stays_a_number_and_the_word_is_named(
+    workbook: Write, number: str, unit: str
+) -> None:
+    sheet = formatted(workbook, f'{number} "{unit}"', "27", "28")
+    assert [cells["n"] for _, cells in sheet.rows] == ["27", "28"]
+    assert sheet.notes == (f"words that only the formats of cells show beside numbers are not read: {unit!r} 2",)
+
+
+def test_a_unit_or_sign_behind_a_number_is_no_word_that_is_lost(workbook: Write) -> None:
+    for code, shown in (('0 "months"', "27 months"), ('0" /30"', "27"), ('0 "€"', "27"), ('"P"0', "P27")):
+        sheet = formatted(workbook, code, "27")
+        assert sheet.rows == ((2, {"n": shown}),) and sheet.notes == ()
+
+
+@pytest.mark.parametrize("code", ['[h] "hours"', '[hh]" hrs"', '[h] "Std"', '[h]" h and m"'])
+def test_letters_of_a_quoted_text_are_no_units_of_a_duration(workbook: Write, code: str) -> None:
+    sheet = formatted(workbook, code, "1.25", "1.26")
+    assert [cells["n"] for _, cells in sheet.rows] == ["30", "30"]
+
+
+def test_a_row_that_ends_before_the_headings_has_empty_cells(workbook: Write, text_cells: Callable[..., str]) -> None:
+    sheet = read_sheet(workbook([text_cells("path", "dx", "age"), text_cells("a", "AD")]))
+    assert sheet.rows == ((2, {"path": "a", "dx": "AD", "age": ""}),)

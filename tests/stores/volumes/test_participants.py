@@ -59,6 +59,12 @@ def test_subjects_that_are_missing_or_appear_twice_are_refused(tmp_path: Path) -
         assert text in failure.value.message
 
 
+@pytest.mark.parametrize("rows", ["01\tAD\n01\tAD\t70\n", "01\tAD\t70\n01\tAD\n"])
+def test_a_row_that_ends_before_its_last_columns_has_them_empty(tmp_path: Path, rows: str) -> None:
+    with pytest.raises(SettingsError, match="line 3: '01' appears twice"):
+        joined(tmp_path, "participant_id\tdx\tage\n" + rows)
+
+
 VISITS = ["sub-01_ses-01", "sub-02_ses-01", "sub-02_ses-02"]
 
 
@@ -72,6 +78,16 @@ def test_the_one_row_of_a_session_says_nothing_of_the_subjects_other_sessions(tm
     assert plain.row_of("sub-02", "02")["dx"] == "MCI" and not plain.warnings
     stated = joined(tmp_path, "participant_id\tsession\tdx\n01\t1\tCN\n02\tbaseline\tMCI\n", ["sub-01", "sub-02"])
     assert stated.row_of("sub-02", "")["dx"] == "MCI" and not stated.warnings
+
+
+def test_a_subject_with_a_row_of_another_session_has_a_row(tmp_path: Path) -> None:
+    images = ["sub-01_ses-01", "sub-02_ses-02", "sub-03_ses-01"]
+    found = joined(tmp_path, "subject\tsession\tdx\n01\t01\tCN\n02\t01\tMCI\n", images)
+    assert found.warnings == (
+        "participants.tsv: 1 of 2 rows have no T1w image: '02_ses-01'",
+        "participants.tsv: 1 of 3 subjects with an image have no row, and no labels: 'sub-03'",
+        "participants.tsv: 1 of 3 images are of sessions without a row, and have no labels: 'sub-02_ses-02'",
+    )
 
 
 def test_sessions_match_across_spellings_and_that_is_said(tmp_path: Path) -> None:

@@ -69,3 +69,13 @@ def test_a_subject_that_appears_twice_without_sessions_is_refused(tmp_path: Path
     (tmp_path / "participants.tsv").write_text("participant_id\tsession\tage\n01\tses-01\t20\nsub-01\t01\t21\n")
     with pytest.raises(SettingsError, match="appears twice in session '01'"):
         find_volumes(tmp_path)
+
+
+def test_a_participants_table_below_a_title_as_wide_is_joined_under_any_name(tmp_path: Path) -> None:
+    root = study(tmp_path, "")
+    table = root / "participants.tsv"
+    table.write_text("Study\tADNI\t2024\nparticipant_id\tage\tsex\n01\t61\tF\n02\t70\tM\n")
+    table.rename(root / "phenotype.tsv")
+    cohort = find_volumes(root / "phenotype.tsv")
+    assert [(e.subject, e.extra["age"]) for e in cohort.entries] == [("sub-01", "61")] * 2 + [("sub-02", "70")] * 2
+    assert any("1 row above the headings" in note for note in cohort.notes)

@@ -78,7 +78,7 @@ def names_of_list(job: Job[Any]) -> list[str]:
 
 
 def names_cases(values: Sequence[object], subjects: Sequence[str]) -> bool:
-    """Whether each text of a column is of one subject alone, such as a name, a file or a number in an archive.
+    """Whether a column has another text in each row, or one for each subject: a name, a file or a number in an archive.
 
     `subjects` has "" for a row that is a subject of its own. Numbers may differ, as ages do.
 
@@ -86,11 +86,15 @@ def names_cases(values: Sequence[object], subjects: Sequence[str]) -> bool:
     True
     >>> names_cases(["A", "A", "B", "C"], ["s1", "s2", "s3", "s4"])
     False
+    >>> names_cases(["cortex", "cortex", "hippocampus", "cerebellum"], ["s1"] * 4)  # parts of one subject
+    False
     """
     rows = enumerate(zip(values, subjects, strict=True))
-    pairs = {(text, subject or row) for row, (text, subject) in rows if isinstance(text, str) and text}
-    texts = {text for text, _ in pairs}
-    return len(texts) > 2 and len(pairs) == len(texts)
+    stated = [(text, subject or row) for row, (text, subject) in rows if isinstance(text, str) and text]
+    pairs = set(stated)
+    texts, owners = {text for text, _ in pairs}, {owner for _, owner in pairs}
+    is_one_to_one = len(pairs) == len(texts) == len(owners)
+    return len(texts) > 2 and (len(texts) == len(stated) or is_one_to_one)
 
 
 def _shown(values: Array, to_send: bool) -> dict[str, Any]:

@@ -116,7 +116,10 @@ def image_document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:
         "tiles": tiles,
     }
     if not job.modality.planar:
-        facts |= {"marks": orientation(record.affine), "assumed": list(record.assumed_orientation)}
+        marks = (
+            [] if record.assumed_orientation else orientation(record.affine)
+        )  # no side is claimed that no file states
+        facts |= {"marks": marks, "assumed": list(record.assumed_orientation)}
     return {"name": record.name, "pictures": pictures, "overlays": overlays, **facts}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...stores.frame import Array
 from ..pipeline.job import Job
+from ..runs.cluster.subjects.table import LISTED
 from ..runs.embed.table import column
 from ..show.palette import colour, hexadecimal
 from ..show.volume_plane import MAX_VALUES_COLOURED
@@ -68,13 +69,28 @@ def listed_columns(job: Job[Any]) -> pd.DataFrame:
     texts = {job.modality.noun: [record.name for record in records], "site": [record.site for record in records]}
     for name in names_of_list(job):
         if name not in FILES:
-            texts.setdefault(name, [record.columns.get(name, "").strip() for record in records])
+            texts.setdefault(_plain(name), [record.columns.get(name, "").strip() for record in records])
     return pd.DataFrame({name: column(values) for name, values in texts.items()})
 
 
 def names_of_list(job: Job[Any]) -> list[str]:
-    """Columns of the user's list, as tables call them."""
-    return list(dict.fromkeys(name.replace("/", " per ") for record in job.slides.values() for name in record.columns))
+    """Columns of the user's list, as the list calls them."""
+    return list(dict.fromkeys(name for record in job.slides.values() for name in record.columns))
+
+
+def names_in_plane(job: Job[Any], name: str) -> frozenset[str]:
+    """What the plane of a run may call a column that a user names, by its name in the list or in a table; in lower case.
+
+    Tables call the column of classes label, and one that has the name of a column of theirs, such as id, list id.
+    """
+    plain = _plain(name.casefold())
+    of_class = {"label"} if name.casefold() == job.settings.class_column.casefold() else set[str]()
+    return frozenset({plain, f"list {plain}", f"{LISTED}{plain}"} | of_class)
+
+
+def _plain(name: str) -> str:
+    """A column of the list without slashes, as tables have it."""
+    return name.replace("/", " per ")
 
 
 def names_cases(values: Sequence[object], subjects: Sequence[str]) -> bool:

@@ -53,7 +53,7 @@ class Pace:
         """Title -> (seconds, share of the step that they took)."""
         self._title, self._began = "", 0.0
         self._kept = 0.0
-        """Share of the current step that an earlier attempt had done."""
+        """Share of the current step that was done before it began: by an earlier attempt, or beside the step before."""
         self._units = (0.0, 1.0)
         self._within: list[tuple[float, float]] = []
         """Of the first unit in training: (time, share of its training), at `MAX_POINTS` moments at most."""
@@ -109,8 +109,11 @@ class Pace:
             self._title, self._began = event.text, self._clock()
             self._units, self._kept, self._within = (0.0, 1.0), 0.0, []
         if not is_training:
+            before = float(str(event.facts.get("before", 0)))
+            if event.done == before:  # what was waited for until now is not of its pace
+                self._began = self._clock()
             self._units = (event.done, event.total)
-            self._kept = float(str(event.facts.get("before", 0))) / event.total if event.total else 1.0
+            self._kept = before / event.total if event.total else 1.0
         within = event.done / event.total if is_training and event.total else 0.0
         within = float(event.facts.get("share", within)) if is_training else within
         if is_training:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import groupby
 
@@ -19,12 +19,11 @@ from .perform import Summary
 class Count:
     """Counts a step's finished units and sums their seconds."""
 
-    def __init__(self, job: Job[RunSettings], step: Step, early: Collection[str]) -> None:
-        """`early`: names of units that this attempt has done already."""
-        self._early = early
+    def __init__(self, job: Job[RunSettings], step: Step) -> None:
+        self._counts_receipts = True
         self._job, self._step, self._stage = job, step, job.pipeline.stage_of(step.name)
         self._began = time.perf_counter()
-        self._done = self._kept = self._before = self._amount = self._total = self._slides = 0
+        self._done = self._before = self._amount = self._total = self._slides = 0
         self.seconds = {"read": 0.0, "compute": 0.0, "write": 0.0}
         for slide, units in groupby(step.units(job), lambda unit: unit.slide):
             self._slides += job.slides[slide].images if slide else 0
@@ -34,11 +33,12 @@ class Count:
         )
 
     @classmethod
-    def of_receipts(cls, job: Job[RunSettings], step: Step, early: Collection[str]) -> Count:
-        """The count of the units that are done now."""
-        count = cls(job, step, early)
+    def of_receipts(cls, job: Job[RunSettings], step: Step) -> Count:
+        """A count that begins with all units that are done now; `receipt` does not count them again."""
+        count = cls(job, step)
         for unit in step.units(job):
             count.receipt(unit)
+        count._counts_receipts = False
         return count
 
     @property
@@ -46,11 +46,10 @@ class Count:
         return time.perf_counter() - self._began
 
     def receipt(self, unit: Unit) -> Receipt | None:
-        """The receipt of a unit that is done already, which is counted."""
+        """The receipt of a unit that is done already, which is counted once."""
         receipt = self._ledger(unit.slide).find(unit.name)
-        if receipt is not None:
+        if receipt is not None and self._counts_receipts:
             self._before += 1
-            self._kept += unit.name not in self._early
             self._count(receipt.seconds)
         return receipt
 
@@ -61,7 +60,6 @@ class Count:
     def event(self) -> Event:
         facts: dict[str, object] = {"slides": self._slides, "amount": self._amount, "seconds": self.wall}
         facts["images"] = self._job.modality.plural
-        facts["kept"] = self._kept  # done by an earlier attempt
         facts["before"] = self._before  # done before the step began: by an earlier attempt, or beside the step before
         return Event("progress", self._step.title, self._stage, self._done, self._total, facts)
 

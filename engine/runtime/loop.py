@@ -7,7 +7,7 @@ import shlex
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from textwrap import indent
 from typing import Literal
@@ -50,8 +50,6 @@ class RunContext:
     """Forecast of the run's time, where it is told."""
     recorder: Recorder | None = None
     """Keeps warnings for the report; a repair has none, as its run has them."""
-    early: dict[str, set[str]] = field(default_factory=dict)
-    """Step -> names of its units that were done beside the step before."""
 
 
 def run_stages(job: Job[RunSettings], stages: Iterable[str], context: RunContext) -> Job[RunSettings]:
@@ -79,10 +77,9 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     """Execute a step's remaining units, then update its record in run.json. Units are streamed, as there may be millions."""
     if context.recorder:
         context.recorder.write()
-    count = Count(job, step, context.early.pop(step.name, set()))
+    count = (Count.of_receipts if step.follows else Count)(job, step)  # its progress was told already, and goes on
     follower = follower_of(job, step) if context.pool.client is None else job.pipeline.follower(step)
     followers = Followers(job, step, follower)
-    early = context.early.setdefault(follower.name, set()) if follower else set()
     _mark(job, step.name, "running", count.seconds, wall=0.0)
     rejected_ids = set[str]()
     of_films = {r.image for r in read_rejected(job.folder).values() if r.image and r.step == step.name}
@@ -94,7 +91,7 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
         if follower:
             is_told = True
             context.report(count.event())
-            context.report(Count.of_receipts(job, follower, early).event())
+            context.report(Count.of_receipts(job, follower).event())
 
     def remaining_units() -> Iterator[Unit]:
         for unit in step.units(initial_job):
@@ -138,7 +135,6 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
                     facts = about(text, names, summary.unit.step, **own) if kind == "warning" else own
                     context.report(Event(kind, ": ".join((*names, text)), facts=facts))
             if summary.unit.step != step.name:
-                early.add(summary.unit.name)
                 continue
             followers.count(summary.unit)
             count.add(summary)

@@ -84,6 +84,8 @@ class Cloud:
     """Of points that are subjects; others are called as their image."""
     behind: tuple[str, ...] = ()
     """Columns of the list that a page to send does not hold."""
+    known: tuple[str, ...] = ()
+    """All columns that there are, whether they tell something or not."""
 
 
 def table_of_cases(job: Job[Any]) -> CaseTable | None:
@@ -114,7 +116,8 @@ def cloud_of(job: Job[Any], cases: CaseTable, only: Collection[str] | None = Non
     rows, places = rows[kept], places[kept]
     images = image_of[rows]
     centres = np.zeros((len(rows), 0)) if cases.is_whole else _centres(job, obs, rows, images)
-    columns, behind = shown_columns(_listed(job, cases, table, rows, images), only)
+    listed = _listed(job, cases, table, rows, images)
+    columns, behind = shown_columns(listed, only)
     return Cloud(
         noun,
         method,
@@ -127,6 +130,7 @@ def cloud_of(job: Job[Any], cases: CaseTable, only: Collection[str] | None = Non
         point_of=_point_of(job, noun, rows, image_of) if cases.is_whole else (),
         names=tuple(map(str, obs["subject"].iloc[rows])) if noun == SUBJECT and only is None else (),
         behind=behind,
+        known=tuple(map(str, listed.frame)),
     )
 
 

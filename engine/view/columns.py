@@ -10,6 +10,7 @@ import numpy as np
 
 from ...stores.frame import Array
 from ..pipeline.job import Job
+from ..runs.cluster.subjects.table import LISTED
 from ..runs.embed.table import column
 from ..show.palette import colour, hexadecimal
 from ..show.volume_plane import MAX_VALUES_COLOURED
@@ -68,17 +69,32 @@ def listed_columns(job: Job[Any]) -> pd.DataFrame:
     texts = {job.modality.noun: [record.name for record in records], "site": [record.site for record in records]}
     for name in names_of_list(job):
         if name not in FILES:
-            texts.setdefault(name, [record.columns.get(name, "").strip() for record in records])
+            texts.setdefault(_plain(name), [record.columns.get(name, "").strip() for record in records])
     return pd.DataFrame({name: column(values) for name, values in texts.items()})
 
 
 def names_of_list(job: Job[Any]) -> list[str]:
-    """Columns of the user's list, as tables call them."""
-    return list(dict.fromkeys(name.replace("/", " per ") for record in job.slides.values() for name in record.columns))
+    """Columns of the user's list, as the list calls them."""
+    return list(dict.fromkeys(name for record in job.slides.values() for name in record.columns))
+
+
+def names_in_plane(job: Job[Any], name: str) -> frozenset[str]:
+    """What the plane of a run may call a column that a user names, by its name in the list or in a table; in lower case.
+
+    Tables call the column of classes label, and one that has the name of a column of theirs, such as id, list id.
+    """
+    plain = _plain(name.casefold())
+    of_class = {"label"} if name.casefold() == job.settings.class_column.casefold() else set[str]()
+    return frozenset({plain, f"list {plain}", f"{LISTED}{plain}"} | of_class)
+
+
+def _plain(name: str) -> str:
+    """A column of the list without slashes, as tables have it."""
+    return name.replace("/", " per ")
 
 
 def names_cases(values: Sequence[object], subjects: Sequence[str]) -> bool:
-    """Whether each text of a column is of one subject alone, such as a name, a file or a number in an archive.
+    """Whether a column has another text in each row, or one for each subject: a name, a file or a number in an archive.
 
     `subjects` has "" for a row that is a subject of its own. Numbers may differ, as ages do.
 
@@ -86,11 +102,15 @@ def names_cases(values: Sequence[object], subjects: Sequence[str]) -> bool:
     True
     >>> names_cases(["A", "A", "B", "C"], ["s1", "s2", "s3", "s4"])
     False
+    >>> names_cases(["cortex", "cortex", "hippocampus", "cerebellum"], ["s1"] * 4)  # parts of one subject
+    False
     """
     rows = enumerate(zip(values, subjects, strict=True))
-    pairs = {(text, subject or row) for row, (text, subject) in rows if isinstance(text, str) and text}
-    texts = {text for text, _ in pairs}
-    return len(texts) > 2 and len(pairs) == len(texts)
+    stated = [(text, subject or row) for row, (text, subject) in rows if isinstance(text, str) and text]
+    pairs = set(stated)
+    texts, owners = {text for text, _ in pairs}, {owner for _, owner in pairs}
+    is_one_to_one = len(pairs) == len(texts) == len(owners)
+    return len(texts) > 2 and (len(texts) == len(stated) or is_one_to_one)
 
 
 def _shown(values: Array, to_send: bool) -> dict[str, Any]:

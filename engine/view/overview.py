@@ -81,7 +81,7 @@ def has_maps(job: Job[Any]) -> bool:
 
 
 def image_document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:
-    """Pictures and overlays of an image."""
+    """Pictures and overlays of an image, and which side of a volume is which, where its file states it."""
     job, name = viewer.job(run), viewer.image(run, image)
     tree = viewer.tree(run)
     record = job.slides[name]
@@ -116,7 +116,8 @@ def image_document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:
         "tiles": tiles,
     }
     if not job.modality.planar:
-        facts |= {"marks": orientation(record.affine), "assumed": list(record.assumed_orientation)}
+        assumed = list(record.assumed_orientation)
+        facts |= {"marks": [] if assumed else orientation(record.affine), "assumed": assumed}
     return {"name": record.name, "pictures": pictures, "overlays": overlays, **facts}
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from ..runtime.run_file import images_named
 from ..show.encoded import jpeg
 from .answers import Answer
 from .cloud import Cloud, cloud_of
-from .columns import USUAL, names_of_list
+from .columns import USUAL, names_in_plane, names_of_list
 from .data import (
     cells_script,
     colours_of_page,
@@ -72,10 +72,11 @@ def write_page(viewer: Viewer, folder: Path, report: Report = silent, *, columns
             "--static is for slides, blocks of sections and volumes, and this run is on films: leave it out."
         )
     check_target(viewer, folder)
-    check_columns(viewer, columns)
+    jobs = [viewer.job(run) for run in range(len(viewer.runs))]
+    named = {name: frozenset[str]().union(*(names_in_plane(job, name) for job in jobs)) for name in columns}
     partial = partial_path(folder)  # never a name that somebody else may have given
     try:
-        _write(viewer, partial, folder, report, frozenset(name.casefold() for name in columns))
+        _write(viewer, partial, folder, report, named)
         if folder.exists():
             folder.rmdir()
         partial.rename(folder)
@@ -109,25 +110,29 @@ def check_target(viewer: Viewer, folder: Path) -> None:
             )
 
 
-def check_columns(viewer: Viewer, columns: Collection[str]) -> None:
-    """Raises SettingsError for a column that is in no run's list."""
+def check_columns(viewer: Viewer, clouds: Collection[Cloud], columns: Mapping[str, Collection[str]]) -> None:
+    """Raises SettingsError for a column (-> what planes may call it) that is in no run's list and in no plane."""
     listed = list(dict.fromkeys(name for run in range(len(viewer.runs)) for name in names_of_list(viewer.job(run))))
-    for name in columns:
-        if name.casefold() not in {*USUAL, *map(str.casefold, listed)}:
+    known = {*USUAL, *map(str.casefold, (*listed, *(name for cloud in clouds for name in cloud.known)))}
+    for name, called in columns.items():
+        if known.isdisjoint({name.casefold(), *called}):
             has = f"it has {', '.join(listed)}" if listed else "it has none"
             raise SettingsError(f"--columns {name}: no such column is in the list of the run: {has}.")
 
 
-def _write(viewer: Viewer, folder: Path, target: Path, report: Report, columns: frozenset[str]) -> None:
-    """Write the page into `folder`, which will be called `target`."""
+def _write(viewer: Viewer, folder: Path, target: Path, report: Report, columns: Mapping[str, Collection[str]]) -> None:
+    """Write the page into `folder`, which will be called `target`; its planes have these columns (-> what planes may call
+    them), too."""
+    found = _to_send(overview(viewer))
+    only = frozenset[str]().union(*columns.values())
+    clouds = {run: _cloud(viewer, run, only) for run, one in enumerate(found["runs"]) if one["table"]}
+    check_columns(viewer, clouds.values(), columns)
     images = [(run, image) for run in range(len(viewer.runs)) for image in range(len(viewer.job(run).slides))]
     documents = {}
     most = {run: cells_of_each(viewer, run) for run in range(len(viewer.runs))}
     for count, of in enumerate(images, 1):
         documents[of] = _document(viewer, *of, most[of[0]])
         report(Event("progress", "look at images", "page", count, len(images)))
-    found = _to_send(overview(viewer))
-    clouds = {run: _cloud(viewer, run, columns) for run, one in enumerate(found["runs"]) if one["table"]}
     small = [of for of, document in documents.items() if found["runs"][of[0]]["whole"] and has_thumbnail(document)]
     points = sum(len(cloud.places) for cloud in clouds.values())
     size = size_of(viewer, documents, points=points, thumbnails=len(small))
@@ -139,13 +144,11 @@ def _write(viewer: Viewer, folder: Path, target: Path, report: Report, columns: 
             write_whole(folder / "data" / f"{run}-plane.js", script)
         if one["means"]:
             write_whole(folder / f"means-{run}.png", means(viewer, run).content)
-    _tell_columns(list(clouds.values()), columns, report)
+    _tell_columns(clouds.values(), columns, report)
     shutil.copytree(PAGE, folder / "page")
     (folder / "page" / "index.html").unlink()
     for count, (of, document) in enumerate(documents.items(), 1):
-        _image(viewer, folder, of, document, most[of[0]])
-        if of in small and has_thumbnail(document):
-            write_whole(folder / "thumbs" / f"{of[0]}-{of[1]}.jpg", small_picture(viewer, *of))
+        _image(viewer, folder, of, document, most[of[0]], is_point=of in small)
         report(Event("progress", "write images", "page", count, len(images)))
     answers: dict[str, Any] = {"runs": found, "colours": colours_of_page()}
     answers |= {f"runs/{run}/images/{image}": document for (run, image), document in documents.items()}
@@ -189,7 +192,7 @@ def _cloud(viewer: Viewer, run: int, columns: frozenset[str]) -> Cloud:
     return cloud_of(viewer.job(run), check_table(viewer, run), columns)
 
 
-def _tell_columns(clouds: Sequence[Cloud], named: Collection[str], report: Report) -> None:
+def _tell_columns(clouds: Collection[Cloud], named: Mapping[str, Collection[str]], report: Report) -> None:
     """Say what of the user's list goes along with the planes, and what does not."""
     sent = list(dict.fromkeys(column["name"] for cloud in clouds for column in cloud.columns))
     behind = sorted({name for cloud in clouds for name in cloud.behind})
@@ -198,7 +201,8 @@ def _tell_columns(clouds: Sequence[Cloud], named: Collection[str], report: Repor
     if behind:
         text = f"columns that do not go along: {', '.join(behind)} (--columns names those that shall)"
         report(Event("note", text, facts={"columns_left_out": behind}))
-    if lost := sorted(set(named) - {name.casefold() for name in sent}):
+    drawn = {name.casefold() for name in sent}
+    if lost := sorted(name for name, called in named.items() if drawn.isdisjoint(called)):
         text = f"columns that colour nothing, of one value or another text in most rows, or too many: {', '.join(lost)}"
         report(Event("note", text, facts={"columns_not_drawn": lost}))
 
@@ -236,8 +240,11 @@ def _document(viewer: Viewer, run: int, image: int, most: int) -> dict[str, Any]
     return document | {"missing": " ".join(notes)}
 
 
-def _image(viewer: Viewer, folder: Path, of: tuple[int, int], document: dict[str, Any], most: int) -> None:
-    """Write the tiles of an image's pictures, or the voxels of a volume's, and the cells of its overlays.
+def _image(
+    viewer: Viewer, folder: Path, of: tuple[int, int], document: dict[str, Any], most: int, *, is_point: bool
+) -> None:
+    """Write the tiles of an image's pictures, or the voxels of a volume's, and the cells of its overlays; of an image that is
+    a point of the plane a small picture, too.
 
     A picture that turns out to be damaged is left out, and the document says so: the others are shown.
     """
@@ -254,7 +261,10 @@ def _image(viewer: Viewer, folder: Path, of: tuple[int, int], document: dict[str
                     write_whole(tiles / f"{z}-{y}-{x}.jpg", jpeg(deep.tile(z + left_out, y, x)))
             else:
                 cells[f"p{number}"] = packed(picture_cells(deep, most))
+            if is_point and number == 0:  # it may read another level
+                write_whole(folder / "thumbs" / f"{of[0]}-{of[1]}.jpg", small_picture(viewer, *of))
         except TileEngineError:
+            cells.pop(f"p{number}", None)
             shutil.rmtree(tiles, ignore_errors=True)
             picture["number"] = -1
             document["missing"] = f"{document['missing']} {picture['name']}: not here, the file is damaged.".strip()

@@ -65,7 +65,7 @@
     make("p", facts, found.name);
     make("p", facts, `${one.shape.join(" × ")} voxels of ${one.lengths.map((l, i) => Number((l / one.shape[i] / 1000).toPrecision(3))).join(" × ")} mm (z, y, x)`, { class: "quiet" });
     const ends = found.marks.map((marks) => marks.join("")).join(""), oblique = ends.length > 6 ? " Two letters: the axis points between two directions." : "";
-    make("p", facts, `R, L: the patient's right and left, A, P: anterior and posterior, S, I: superior and inferior, as the file states them.${oblique}`, { class: "quiet" });
+    if (ends) make("p", facts, `R, L: the patient's right and left, A, P: anterior and posterior, S, I: superior and inferior, as the file states them.${oblique}`, { class: "quiet" });
     for (const note of found.assumed) make("p", facts, `Not certain: ${note}.`, { class: "warning" });
     make("p", facts, "Click or drag to move the three planes; the wheel goes through slices.", { class: "quiet" });
   };
@@ -80,8 +80,9 @@
     make("span", cut, name, { class: "name" });
     const marks = state.documents[pane].marks, sides = { top: [down, 1], bottom: [down, 0], left: [across, 0], right: [across, 1] };
     const frame = make("div", cut, "", { class: "frame" }), box = make("div", frame, "", { class: "box" });
-    for (const [side, [along, end]] of Object.entries(sides)) make("span", frame, marks[along][end], { class: `mark ${side}`, "aria-hidden": "true" });
-    const base = make("img", box, "", { alt: `${name} plane: ${marks[down][1]} is up, ${marks[across][1]} is on the right`, draggable: "false" }), over = make("img", box, "", { alt: "", class: "over", draggable: "false" });
+    const said = marks.length ? `: ${marks[down][1]} is up, ${marks[across][1]} is on the right` : ""; // no file states the sides: no marks
+    if (said) for (const [side, [along, end]] of Object.entries(sides)) make("span", frame, marks[along][end], { class: `mark ${side}`, "aria-hidden": "true" });
+    const base = make("img", box, "", { alt: `${name} plane${said}`, draggable: "false" }), over = make("img", box, "", { alt: "", class: "over", draggable: "false" });
     const outside = make("p", box, "outside of this volume", { class: "outside" });
     const lineAcross = make("div", box, "", { class: "line across" }), lineDown = make("div", box, "", { class: "line down" });
     const label = make("label", cut, "zyx"[axis] + " ");

@@ -55,6 +55,13 @@ def test_folds_are_units_and_their_steps_count_within_them() -> None:
     assert told.after(10, "train", 50, 100, steps=True) == pytest.approx(50)
 
 
+def test_what_a_step_is_waited_for_beside_another_is_not_of_its_pace() -> None:
+    told = Told({"apply": 70.0})
+    told.after(0, "apply", 1, 8, before=1)
+    told.after(100, "apply", 2, 8, before=2)
+    assert told.after(10, "apply", 3, 8, before=2) == pytest.approx(50)
+
+
 def test_what_was_done_before_does_not_count_as_fast() -> None:
     told = Told(EXPECTED)
     told.after(0, "convert", 0, 4)

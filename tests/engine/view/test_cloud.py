@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,11 @@ from tile_engine.engine.runtime.load import load
 from tile_engine.engine.search.search import search
 from tile_engine.engine.view.cloud import table_of_cases
 from tile_engine.engine.view.columns import Listed, shown_columns
+from tile_engine.engine.view.overview import image_document
 from tile_engine.engine.view.places import components
+from tile_engine.engine.view.static import write_page
 from tile_engine.engine.view.viewed import orientation
+from tile_engine.engine.view.viewer import Viewer, open_viewer
 from tile_engine.stores.volumes.reader import open_volume
 
 
@@ -155,6 +159,12 @@ def test_columns_that_name_a_case_are_not_shown_nor_sent(by: str) -> None:
     assert [one["name"] for one in named] == ["Sex", "ward"]
 
 
+def test_parts_of_one_subject_are_a_column_though_each_text_is_of_that_subject_alone() -> None:
+    regions = {"region": ["cortex", "hippocampus", "cerebellum"] * 4, "block": [f"b{row}" for row in range(12)]}
+    shown, _ = shown_columns(Listed(pd.DataFrame(regions), ["s1"] * 12, "image"))
+    assert [one["name"] for one in shown] == ["region"], "a block names its slide"
+
+
 def test_similar_subjects_are_nearest_by_their_embeddings(finished: Callable[..., Any]) -> None:
     out = finished("cluster", "subjects").out
     vectors = np.asarray(tile_engine.open_run(out).table("subjects").X, np.float64)
@@ -197,6 +207,23 @@ def test_the_side_marked_left_is_the_patients_left(tmp_path: Path, mirrored: boo
     coronal = cells[::-1, 0]  # as a slice is drawn: rows z, columns x
     left, right = coronal[:, :4].mean(), coronal[:, 4:].mean()
     assert marks[2] == ["L", "R"] and left > right
+
+
+def test_no_side_is_marked_that_no_file_states(
+    finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by the viewer nor on a page to send; the note of the file is there."""
+    job = load(finished("embed", "volumes").out)
+    first, *others = job.slides
+    note = "its header states no orientation"
+    slides = {first: replace(job.slides[first], notes=(note,))} | {one: job.slides[one] for one in others}
+    monkeypatch.setattr(Viewer, "job", lambda self, number: replace(job, slides=slides))
+    viewer = open_viewer(job.folder.out)
+    unsided, sided = (image_document(viewer, 0, image) for image in (0, 1))
+    assert (unsided["marks"], unsided["assumed"]) == ([], [note])
+    assert (sided["marks"][2], sided["assumed"]) == (["L", "R"], [])
+    answers = (write_page(viewer, tmp_path / "page").parent / "answers.js").read_text()
+    assert answers.count('"marks":[]') == 1 and note in answers
 
 
 @pytest.mark.parametrize("least", [0.0, 0.5])

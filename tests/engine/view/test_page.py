@@ -20,7 +20,7 @@ from tile_engine.cli.view import view
 from tile_engine.engine.api import viewing
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.show.palette import FIXED_COLOURS
-from tile_engine.engine.view import data, deep, plane, size, static
+from tile_engine.engine.view import cloud, data, deep, plane, size, static
 from tile_engine.engine.view.cloud import cloud_of
 from tile_engine.engine.view.held import Held
 from tile_engine.engine.view.overview import image_document, overview
@@ -183,8 +183,8 @@ def test_the_page_to_send_names_no_subject_and_no_folder(
 def test_a_page_of_whole_images_leaves_out_those_that_cannot_be_read(
     finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One is missing when the page is begun, and one turns out to be damaged while it is written."""
-    opened, cells = Viewer.deep, static.picture_cells
+    """One is missing when the page is begun, two turn out to be damaged while it is written: one in its coarse level alone."""
+    opened, cells, small = Viewer.deep, static.picture_cells, static.small_picture
     viewer = open_viewer(finished("embed", "volumes").out)
     damaged = viewer.deep(0, 1, 0)
 
@@ -198,14 +198,25 @@ def test_a_page_of_whole_images_leaves_out_those_that_cannot_be_read(
             raise CorruptError("a chunk is damaged")
         return cells(one, most)
 
+    def small_of(viewer: Viewer, run: int, image: int) -> bytes:
+        if image == 2:
+            raise CorruptError("a chunk of the coarse level is damaged")
+        return small(viewer, run, image)
+
     monkeypatch.setattr(Viewer, "deep", deep_of)
     monkeypatch.setattr(static, "picture_cells", cells_of)
+    monkeypatch.setattr(static, "small_picture", small_of)
     folder = write_page(viewer, tmp_path / "page").parent
-    assert sorted(path.name for path in (folder / "thumbs").iterdir()) == [f"0-{image}.jpg" for image in (2, 3, 4, 5)]
+    assert sorted(path.name for path in (folder / "thumbs").iterdir()) == [f"0-{image}.jpg" for image in (3, 4, 5)]
     answers = json.loads(re.search(r"answers: (.*) };", (folder / "answers.js").read_text())[1])
-    notes = [answers[f"runs/0/images/{image}"]["missing"] for image in range(3)]
-    assert notes == ["volume: not here, the file could not be read.", "volume: not here, the file is damaged.", ""]
-    assert [answers[f"runs/0/images/{image}"]["pictures"][0]["number"] for image in range(3)] == [-1, -1, 0]
+    notes = [answers[f"runs/0/images/{image}"]["missing"] for image in range(4)]
+    assert notes == [
+        "volume: not here, the file could not be read.",
+        *["volume: not here, the file is damaged."] * 2,
+        "",
+    ]
+    assert [answers[f"runs/0/images/{image}"]["pictures"][0]["number"] for image in range(4)] == [-1, -1, -1, 0]
+    assert '"p0"' not in (folder / "data" / "0-2.js").read_text() and '"p0"' in (folder / "data" / "0-3.js").read_text()
 
 
 def test_a_page_has_the_columns_that_are_named_and_says_which_it_has_not(
@@ -220,6 +231,54 @@ def test_a_page_has_the_columns_that_are_named_and_says_which_it_has_not(
     assert "age" in refused.value.message and not (tmp_path / "other").exists()
     with pytest.raises(SettingsError, match="give --static FOLDER, too"):
         view(str(out), columns="age")
+
+
+def notes_of_columns(viewer: Viewer, folder: Path, columns: list[str]) -> dict[str, Any]:
+    """What is said of the columns of a page that is written."""
+    events: list[Any] = []
+    write_page(viewer, folder, events.append, columns=columns)
+    return {name: value for event in events for name, value in event.facts.items() if name.startswith("columns")}
+
+
+@pytest.mark.parametrize("typed", ["BMI kg/m2", "bmi kg per m2"])
+def test_a_column_with_a_slash_is_coloured_by_and_sent_by_either_name(
+    finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    job = load(finished("cluster", "slides").out)
+    values = dict(zip(job.slides, ("21", "25.5", "30"), strict=True))
+    slides = {one: replace(record, columns={"BMI kg/m2": values[one]}) for one, record in job.slides.items()}
+    monkeypatch.setattr(Viewer, "job", lambda self, number: replace(job, slides=slides))
+    viewer = open_viewer(job.folder.out)
+    shown = {column["name"]: column for column in cloud_of(viewer.job(0), plane.check_table(viewer, 0)).columns}
+    assert shown["BMI kg per m2"]["values"] == [21, 25.5, 30]
+    notes = notes_of_columns(viewer, tmp_path / "page", [typed])
+    assert "BMI kg per m2" in notes["columns"] and set(notes) == {"columns"}
+
+
+def test_columns_are_named_as_the_list_or_as_the_table_calls_them(
+    finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`id` is `list id` in the table of volumes, and the column of classes is `label`."""
+    job = load(finished("embed", "volumes").out)
+    table = cloud.read_table(job.folder.out / "tables" / "volumes.zarr")
+    table.obs["list id"] = ["x", "y"] * 3
+    slides = {
+        one: replace(record, columns={"id": "", "diagnosis": record.columns["label"]})
+        for one, record in job.slides.items()
+    }
+    settings = job.settings.model_copy(update={"label": "diagnosis"})
+    monkeypatch.setattr(cloud, "read_table", lambda path: table)
+    monkeypatch.setattr(Viewer, "job", lambda self, number: replace(job, slides=slides, settings=settings))
+    viewer = open_viewer(job.folder.out)
+    assert notes_of_columns(viewer, tmp_path / "none", [])["columns_left_out"] == ["list id"]
+    for number, typed in enumerate((["list id"], ["ID"], ["id", "Diagnosis"])):
+        notes = notes_of_columns(viewer, tmp_path / str(number), typed)
+        assert notes == {"columns": ["label", "age", "site", "list id"]}, typed
+    table.obs["list id"] = "x"
+    assert notes_of_columns(viewer, tmp_path / "dull", ["list id"])["columns_not_drawn"] == ["list id"]
+    with pytest.raises(SettingsError, match="it has id, diagnosis"):
+        write_page(viewer, tmp_path / "other", columns=["ward"])
+    assert not list(tmp_path.glob("other*"))
 
 
 def test_cells_of_many_overlays_are_reduced_and_the_page_says_so(

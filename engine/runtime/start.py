@@ -134,6 +134,8 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
         cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
         inspected = InspectedCohort(job.spacing, read_images(folder), _closed(folder), run.ignored, to_path(run.input))
         run_settings = with_class_column(run_settings, recorded_columns(inspected.slides.values()))
+        if changes:
+            pipeline.check(replace(job, settings=run_settings))  # before results to be redone are removed
         with worker_pool(options.cluster) as workers:
             if "train" in options.stages:
                 check_gang(run_settings.gang, workers)

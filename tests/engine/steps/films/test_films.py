@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL import Image
 from tile_engine import ClusterOptions, RunOptions, open_run
 from tile_engine.engine.api.running import run
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.runtime.start import resume
 from tile_engine.engine.steps.films.index import film_index
 from tile_engine.engine.steps.films.rows import FilmRows
 from tile_engine.engine.steps.films.settings import parse_rule
@@ -132,3 +134,15 @@ def test_a_cohort_without_a_film_is_refused(tmp_path: Path) -> None:
     (tmp_path / "films" / "a.txt").write_text("no film")
     with pytest.raises(NoInputError, match="holds no films"):
         converted(tmp_path / "films", tmp_path / "out")
+
+
+def test_a_stage_done_again_reads_the_heading_of_the_list_and_refuses_a_column_that_it_lacks(tmp_path: Path) -> None:
+    rows = [f"{picture(tmp_path / f'{i}.png', i).name},s{i},M" for i in range(12)]
+    out = converted(cohort(tmp_path, rows, "path,subject,Gender"), tmp_path / "out", label="Gender", normal="M")
+    options = replace(CONVERT, stages=("sample",), redo=True)
+    resume(out, options=options, label="Gender")
+    before = {path: path.read_bytes() for path in sorted(out.glob("*.json"))}
+    assert load(out).settings.class_column == "sex"
+    with pytest.raises(SettingsError, match=r"the list has no such column.*Did you mean sex"):
+        resume(out, options=options, label="Sexx")
+    assert {path: path.read_bytes() for path in sorted(out.glob("*.json"))} == before

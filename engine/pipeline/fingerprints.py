@@ -45,13 +45,18 @@ def fingerprints(
 
 def _content(path: str) -> str:
     """Fingerprint of the file that a setting names; empty where the setting names no file."""
-    return fingerprint(to_path(path)) if path.startswith(("/", "s3://")) else ""
+    return fingerprint(to_path(path)) if is_hashed(path) else ""
 
 
 def _beside(path: str, name: str) -> str:
     """Checksum of a small file beside the file that a setting names; empty where there is none."""
-    file = to_path(path).parent / name if path.startswith(("/", "s3://")) else None
+    file = to_path(path).parent / name if is_hashed(path) else None
     return hashlib.sha256(file.read_bytes()).hexdigest() if file and file.exists() else ""
+
+
+def is_hashed(path: str) -> bool:
+    """Whether a setting that may name a file does, whose content then determines results."""
+    return path.startswith(("/", "s3://"))
 
 
 def rejects_before(pipeline: Pipeline, found: str | None, step: str) -> bool:

@@ -9,13 +9,14 @@ from ...errors import SettingsError
 from ...stores.folder import Folder
 from ...version import VERSION
 from ..pipeline.documents import RunDocument, find_run
-from ..pipeline.fingerprints import fingerprints
+from ..pipeline.fingerprints import fingerprints, is_hashed
 from ..pipeline.image_documents import read_images, read_quarantined, read_rejected
 from ..pipeline.job import Job
 from ..pipeline.listing import first_lines
 from ..pipeline.record import ImageRecord, InspectedCohort, QuarantinedTile, Rejection
 from ..pipeline.settings import RunSettings
 from ..pipeline.spec import Pipeline
+from ..pipeline.step import Step
 from ..pipeline.typed import typed
 from ..runs import recorded
 from .ownership import check_foreign
@@ -81,9 +82,7 @@ def compared(
     has_changed = bool(slide_changes) or is_changed(records, inspected.slides)
     changes = [*settings_diff(previous, settings, inspected.spacing, pipeline.modality.length), *slide_changes]
     if stale and not changes:
-        changes = [
-            "settings and images are the same; the version of tile-engine that began the run did these steps otherwise"
-        ]
+        changes = [_unsaid(pipeline.steps[stale[0]], settings)]
     if (stale or has_changed) and not redo:
         raise SettingsError(_refusal(pipeline, folder, changes, stale, previous), "E_OTHER_SETTINGS")
     order = list(pipeline.stages)
@@ -102,6 +101,15 @@ def compared(
         )
     pipeline.check_stored(Job(folder, settings, inspected.spacing, inspected.slides, {}, pipeline), stale)
     return Compared(previous, records, quarantined, rejected, prints, stale, has_changed)
+
+
+def _unsaid(step: Step, settings: RunSettings) -> str:
+    """Why a step, the first one that is stale, must be done again, where neither settings nor images are others: a file that
+    its settings name is edited, or our version did it otherwise; a fingerprint does not tell which."""
+    paths = [path for path in map(str, settings.deciding(step.files).values()) if is_hashed(path)]
+    beside = f" (or {', '.join(step.beside)} beside it)" if step.beside else ""
+    files = f"{', '.join(paths)}{beside} has other content than when the run began, or " if paths else ""
+    return f"settings and images are the same; {files}the version of tile-engine that began the run did these steps otherwise"
 
 
 def settings_diff(

@@ -12,7 +12,7 @@ import pytest
 
 from tile_engine.engine.images.modality import VOLUMES
 from tile_engine.engine.pipeline.documents import read_run
-from tile_engine.engine.runtime.difference import settings_diff, slides_diff
+from tile_engine.engine.runtime.difference import _unsaid, settings_diff, slides_diff
 from tile_engine.engine.runtime.load import load
 from tile_engine.errors import SettingsError
 
@@ -56,3 +56,11 @@ def test_steps_that_an_earlier_version_did_otherwise_are_said_to_be_that(
         in lines
     )
     assert "  to be done again: embed views" in lines and "training_dtype" not in refused.value.message
+
+
+def test_a_file_beside_the_one_that_the_settings_name_is_said_too(finished: Callable[[str, str], Any]) -> None:
+    job = load(finished("classify", "films").out)
+    step = replace(job.pipeline.steps["folds"], files=("weights",), beside=("folds.json",))
+    settings = job.settings.model_copy(update={"weights": "/w/network.safetensors"})
+    assert "; /w/network.safetensors (or folds.json beside it) has other content" in _unsaid(step, settings)
+    assert "content" not in _unsaid(step, job.settings), "the settings name no file"

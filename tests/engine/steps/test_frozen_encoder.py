@@ -48,6 +48,12 @@ def test_tiles_are_embedded_by_the_encoder_of_the_file(finished: Callable[..., A
     assert np.ptp(embeddings, axis=0).max() > 0
     record = json.loads((run.out / "models" / "autoencoder.json").read_text())
     assert record["history"] == [] and record["recipe"]["input_size"] == 64
+    weights = {name: 2 * values for name, values in safetensors.torch.load_file(path).items()}
+    safetensors.torch.save_file(weights, path)  # edited in place: neither settings nor images say so
+    with pytest.raises(SettingsError, match="has other content") as refused:
+        finished("embed", "slide-tiles").again(run.out, settings={"encoder": str(path)})
+    said = next(line for line in refused.value.message.splitlines() if "the same; " in line)
+    assert said.split("; ")[1].startswith(f"{path} has other content than when the run began, or the version of"), said
 
 
 def test_an_encoder_that_does_not_load_is_refused_before_any_work(finished: Callable[..., Any], tmp_path: Path) -> None:

@@ -51,6 +51,9 @@ def test_volumes_are_found_in_the_plane_and_beside_those_most_like_them(
         until(page, "TE.byId('spoken').textContent.includes('age')")
         marks = page.locator("#pane-0 .cut").first.locator(".mark").all_inner_texts()
         assert marks == ["A", "P", "L", "R"] and not faults
+        page.evaluate("TE.state.documents[0].marks = []; TE.emit('image', 0)")  # as of a file that states no sides
+        assert page.locator("#pane-0 .mark").count() == 0 and "R, L:" not in page.inner_text("#pane-0 .facts")
+        assert page.locator("#pane-0 .box img").first.get_attribute("alt") == "axial plane" and not faults
         page.select_option("#colour", "label")
         for box in page.locator("#column-legend input").all():
             box.uncheck()

@@ -45,8 +45,16 @@ AreFilms = Annotated[bool, typer.Option("--films", help="These are films (radiog
 AreSections = Annotated[
     bool, typer.Option("--sections", help="These are sections of blocks, to be registered.", rich_help_panel=READ)
 ]
-
-
+Ngff = Annotated[
+    str,
+    typer.Option(
+        "--ngff",
+        metavar="VERSION",
+        help="Version of OME-Zarr: 0.5 as runs store it, or 0.4 too, in OUT/ome-zarr-0.4, for programs that read that alone "
+        "(as `tile-engine export OUT --to ome-zarr-0.4`).",
+        rich_help_panel=WRITE,
+    ),
+]
 Level = Annotated[
     str | None,
     typer.Option(
@@ -134,6 +142,7 @@ def convert(
     volumes: AreVolumes = False,
     films: AreFilms = False,
     sections: AreSections = False,
+    ngff: Ngff = "0.5",
     out: Out = None,
     dry_run: DryRun = False,
     json: AsJson = False,
@@ -146,8 +155,12 @@ def convert(
     from ..engine.images.guess import guess_kind
     from ..engine.images.inputs import INPUTS
     from ..engine.runs import usual
+    from ..engine.runtime.output_folder import default_out
     from .display import watched
+    from .export import export
 
+    if ngff not in ("0.4", "0.5"):
+        raise typer.BadParameter(f"{ngff!r} is no version that can be written: give 0.4 or 0.5", param_hint="--ngff")
     named = {"slides": slides, "volumes": volumes, "films": films, "sections": sections}
     kinds = [name for name, given in named.items() if given]
     if len(kinds) > 1:
@@ -155,11 +168,17 @@ def convert(
     if not kinds:
         with watched(as_json=json, quiet=quiet) as show:
             kinds = [guess_kind(images, tuple(INPUTS), show, usual="slides")]
+    if kinds == ["films"] and ngff != "0.5":
+        raise typer.BadParameter("all films are in one Zarr store, which is no OME-Zarr", param_hint="--ngff")
     options = run | {"stages": ("convert",)}
     given = {kinds[0]: images}
-    return begin(
+    status = begin(
         usual(kinds[0]).name, given, settings, cluster, options, out=out, dry_run=dry_run, json=json, quiet=quiet
     )
+    if ngff == "0.5" or dry_run:
+        return status
+    redo = {name: value for name, value in run.items() if name == "redo"}
+    return max(status, export(out or str(default_out(images)), redo, to="ome-zarr-0.4", json=json, quiet=quiet))
 
 
 def go_on(

@@ -279,6 +279,20 @@ def test_slides_are_refused_with_what_there_is_instead(mini: Any) -> None:
     assert refused.value.code == "E_EXPORT" and not (mini.out / "nifti").exists()
 
 
+def test_convert_writes_the_older_version_too(mini: Any, tmp_path: Path) -> None:
+    def call(*words: str) -> Any:
+        command = ["convert", str(mini.slides / "a.tif"), "--out", str(tmp_path / "out"), *words]
+        return CliRunner().invoke(app, command, standalone_mode=False)
+
+    assert call("--ngff", "0.4", "--cluster", "none", "--quiet").exception is None
+    (older,) = (tmp_path / "out" / "ome-zarr-0.4").glob("*.ome.zarr")
+    store = zarr.open_group(older, mode="r", zarr_format=2)
+    stored = zarr.open_group(tmp_path / "out" / "slides" / older.name, mode="r")
+    np.testing.assert_array_equal(store["0"][0, :, 0], stored["0"][:])
+    assert "give 0.4 or 0.5" in str(call("--ngff", "0.3").exception)
+    assert "no OME-Zarr" in str(call("--ngff", "0.4", "--films").exception)
+
+
 def test_a_run_in_an_object_store_is_exported_to_a_disk(oblique: Path, lab: Any, tmp_path: Path) -> None:
     remote = to_path(f"{lab.url}/run")
     for name, data in files(oblique).items():

@@ -45,10 +45,11 @@ AreFilms = Annotated[bool, typer.Option("--films", help="These are films (radiog
 AreSections = Annotated[
     bool, typer.Option("--sections", help="These are sections of blocks, to be registered.", rich_help_panel=READ)
 ]
+NGFF = "--ngff"
 Ngff = Annotated[
     str,
     typer.Option(
-        "--ngff",
+        NGFF,
         metavar="VERSION",
         help="Version of OME-Zarr: 0.5 as runs store it, or 0.4 too, in OUT/ome-zarr-0.4, for programs that read that alone "
         "(as `tile-engine export OUT --to ome-zarr-0.4`).",
@@ -160,7 +161,7 @@ def convert(
     from .export import export
 
     if ngff not in ("0.4", "0.5"):
-        raise typer.BadParameter(f"{ngff!r} is no version that can be written: give 0.4 or 0.5", param_hint="--ngff")
+        raise typer.BadParameter(f"{ngff!r} is no version that can be written: give 0.4 or 0.5", param_hint=NGFF)
     named = {"slides": slides, "volumes": volumes, "films": films, "sections": sections}
     kinds = [name for name, given in named.items() if given]
     if len(kinds) > 1:
@@ -169,7 +170,7 @@ def convert(
         with watched(as_json=json, quiet=quiet) as show:
             kinds = [guess_kind(images, tuple(INPUTS), show, usual="slides")]
     if kinds == ["films"] and ngff != "0.5":
-        raise typer.BadParameter("all films are in one Zarr store, which is no OME-Zarr", param_hint="--ngff")
+        raise typer.BadParameter("all films are in one Zarr store, which is no OME-Zarr", param_hint=NGFF)
     options = run | {"stages": ("convert",)}
     given = {kinds[0]: images}
     status = begin(

@@ -51,8 +51,7 @@ Ngff = Annotated[
     typer.Option(
         NGFF,
         metavar="VERSION",
-        help="Version of OME-Zarr: 0.5 as runs store it, or 0.4 too, in OUT/ome-zarr-0.4, for programs that read that alone "
-        "(as `tile-engine export OUT --to ome-zarr-0.4`).",
+        help="Version of OME-Zarr: 0.5 as runs store it, or 0.4 too, in OUT/ome-zarr-0.4, for programs that read it alone.",
         rich_help_panel=WRITE,
     ),
 ]
@@ -176,10 +175,10 @@ def convert(
     status = begin(
         usual(kinds[0]).name, given, settings, cluster, options, out=out, dry_run=dry_run, json=json, quiet=quiet
     )
-    if ngff == "0.5" or dry_run:
+    if dry_run or ngff == "0.5":
         return status
-    redo = {name: value for name, value in run.items() if name == "redo"}
-    return max(status, export(out or str(default_out(images)), redo, to="ome-zarr-0.4", json=json, quiet=quiet))
+    where, redo = out or str(default_out(images)), {name: run[name] for name in run.keys() & {"redo"}}
+    return max(status, export(where, redo, to="ome-zarr-0.4", json=json, quiet=quiet))
 
 
 def go_on(

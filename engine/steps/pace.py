@@ -24,11 +24,11 @@ UNKNOWN_STEPS = frozenset({"pairs", "stain_effects"})
 FEW_PATCHES, USUAL, USUAL_CELLS = 20_000, (0.05, 1e-3, 1e-3), 32**2
 """With fewer patches for the network to see, a trial takes longer than it is worth; usual seconds of what `trial` measures, for
 patches of so many cells: larger ones take longer in proportion."""
-READ_SECONDS = 4e-4
+READ_SECONDS = 2e-4
 """Seconds of a patch that is read. These and the following are seconds of one core."""
-K_SECONDS, TUNE_SECONDS, NUMBER_POINTS = 1.2, 4.0, 3000
+K_SECONDS, TUNE_SECONDS, NUMBER_POINTS = 1.2, 2.0, 3000
 """Seconds of a K that is looked at, and of heads, fine-tuning and division, for this many patches or more."""
-LAYOUT_SECONDS, LAYOUT_ROWS, ROW_SECONDS = 5.0, 3000, 1e-4
+LAYOUT_SECONDS, LAYOUT_ROWS, ROW_SECONDS = 2.5, 3000, 3e-5
 """Seconds of a UMAP of so many rows, its largest sample about, and of each row that is placed in it, and that is written."""
 
 

@@ -17,7 +17,7 @@ CONVERT_SECONDS, PREPARE_SECONDS = 1e-7, 2e-7
 core."""
 FILM_SECONDS, BYTE_SECONDS, MAX_FILES = 3e-3, 1e-8, 100
 """Seconds of a film that is read, and of a byte of its file; files whose size is looked at, spread over all."""
-IMAGE_SECONDS, PAGE_SECONDS = 0.6, 3.0
+IMAGE_SECONDS, PAGE_SECONDS = 0.3, 1.5
 """Seconds of the pictures of an image, and of a report."""
 
 CHEAP_STEPS = frozenset(

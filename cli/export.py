@@ -49,6 +49,16 @@ Layer = Annotated[
         rich_help_panel=WRITE,
     ),
 ]
+NGFF = "--ngff"
+Ngff = Annotated[
+    str,
+    typer.Option(
+        NGFF,
+        metavar="VERSION",
+        help="Version of OME-Zarr: 0.5 as runs store it, or 0.4 too, in OUT/ome-zarr-0.4, for programs that read it alone.",
+        rich_help_panel=WRITE,
+    ),
+]
 
 
 def export(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..engine.pipeline.option import READ, WRITE
+from .export import NGFF, Ngff, export
 from .from_settings import AsJson, Config, DryRun, Given, Out, OutArgument, Quiet
+from .say import say
 
 if TYPE_CHECKING:
     from ..engine.api.run import Run
@@ -44,16 +46,6 @@ AreVolumes = Annotated[
 AreFilms = Annotated[bool, typer.Option("--films", help="These are films (radiographs).", rich_help_panel=READ)]
 AreSections = Annotated[
     bool, typer.Option("--sections", help="These are sections of blocks, to be registered.", rich_help_panel=READ)
-]
-NGFF = "--ngff"
-Ngff = Annotated[
-    str,
-    typer.Option(
-        NGFF,
-        metavar="VERSION",
-        help="Version of OME-Zarr: 0.5 as runs store it, or 0.4 too, in OUT/ome-zarr-0.4, for programs that read it alone.",
-        rich_help_panel=WRITE,
-    ),
 ]
 Level = Annotated[
     str | None,
@@ -157,7 +149,6 @@ def convert(
     from ..engine.runs import usual
     from ..engine.runtime.output_folder import default_out
     from .display import watched
-    from .export import export
 
     if ngff not in ("0.4", "0.5"):
         raise typer.BadParameter(f"{ngff!r} is no version that can be written: give 0.4 or 0.5", param_hint=NGFF)
@@ -175,9 +166,12 @@ def convert(
     status = begin(
         usual(kinds[0]).name, given, settings, cluster, options, out=out, dry_run=dry_run, json=json, quiet=quiet
     )
-    if dry_run or ngff == "0.5":
+    where = out or str(default_out(images))
+    if ngff == "0.4" and dry_run and not json:
+        say(f"then OME-Zarr 0.4 in {where}/ome-zarr-0.4: about as many bytes again as the stores, not counted above")
+    if ngff == "0.5" or dry_run:
         return status
-    where, redo = out or str(default_out(images)), {name: run[name] for name in run.keys() & {"redo"}}
+    redo = {name: run[name] for name in run.keys() & {"redo"}}
     return max(status, export(where, redo, to="ome-zarr-0.4", json=json, quiet=quiet))
 
 

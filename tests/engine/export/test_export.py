@@ -284,6 +284,8 @@ def test_convert_writes_the_older_version_too(mini: Any, tmp_path: Path) -> None
         command = ["convert", str(mini.slides / "a.tif"), "--out", str(tmp_path / "out"), *words]
         return CliRunner().invoke(app, command, standalone_mode=False)
 
+    plan = call("--ngff", "0.4", "--cluster", "none", "--dry-run", "--quiet")
+    assert "ome-zarr-0.4: about as many bytes again" in plan.stdout and not (tmp_path / "out").exists()
     assert call("--ngff", "0.4", "--cluster", "none", "--quiet").exception is None
     (older,) = (tmp_path / "out" / "ome-zarr-0.4").glob("*.ome.zarr")
     store = zarr.open_group(older, mode="r", zarr_format=2)

@@ -168,6 +168,11 @@ class ImageRecord:
         return tuple((s.path, s.fingerprint) for s in self.sections) or ((self.path, self.fingerprint),)
 
     @property
+    def rows(self) -> tuple[ImageRecord | FilmFile, ...]:
+        """What has a row of its own in the user's list: the films of a batch, else the image itself."""
+        return self.films or (self,)
+
+    @property
     def images(self) -> int:
         """The number of the user's images that it stands for: the films of a batch, else 1."""
         return self.shape[0] if self.films else 1

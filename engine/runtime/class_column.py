@@ -21,8 +21,7 @@ def columns_of(cohort: Cohort) -> list[str]:
 
 def recorded_columns(images: Iterable[ImageRecord]) -> list[str]:
     """The same of the images of a run that has begun; those of films are in the rows of their files."""
-    rows = (row for image in images for row in (image.films or (image,)))
-    return list(dict.fromkeys(name for row in rows for name in row.columns))
+    return list(dict.fromkeys(name for image in images for row in image.rows for name in row.columns))
 
 
 def has_class_column(settings: RunSettings) -> bool:

@@ -19,7 +19,7 @@ def check_label(job: Job[RunSettings], others: Collection[str] = ()) -> None:
     `others` are columns that stand beside the list, as in a set of films.
     """
     column, noun = job.settings.class_column, job.modality.name.removesuffix("s")
-    rows = [one for record in job.slides.values() for one in (record.films or (record,))]
+    rows = [row for record in job.slides.values() for row in record.rows]
     if column == USUAL or column in others or any(row.columns.get(column) for row in rows):
         return
     columns = sorted({name for row in rows for name in row.columns})

@@ -68,7 +68,7 @@ def test_the_label_means_one_column_in_every_run_and_its_classes_are_joined(run:
 
 def test_a_run_that_has_begun_on_films_knows_the_columns_of_their_files() -> None:
     films = tuple(SimpleNamespace(columns=row) for row in ({"sex": "M"}, {"sex": "F", "dx": "AD"}))
-    batch: Any = SimpleNamespace(columns={}, films=films)
+    batch: Any = SimpleNamespace(rows=films)
     assert recorded_columns([batch]) == ["sex", "dx"]
     settings = settings_of({"label": "Gender"}, pipeline("classify", "films").variant.settings)
     assert with_class_column(settings, recorded_columns([batch])).class_column == "sex"

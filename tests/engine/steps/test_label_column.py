@@ -12,8 +12,8 @@ from tile_engine.errors import SettingsError
 
 
 def job(label: str, *rows: dict[str, str], films: bool = False) -> Any:
-    images = [SimpleNamespace(columns=row, films=()) for row in rows]
-    batch = [SimpleNamespace(columns={}, films=images)] if films else images
+    images = [SimpleNamespace(columns=row) for row in rows]
+    batch = [SimpleNamespace(rows=images)] if films else [SimpleNamespace(rows=(one,)) for one in images]
     return SimpleNamespace(
         slides={str(i): one for i, one in enumerate(batch)},
         settings=SimpleNamespace(class_column=label),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -28,8 +29,6 @@ def available_threads() -> int:
 
     A dask-cuda worker has one thread, which waits for its GPU, and decodes with its share of the cores.
     """
-    import sys
-
     if "distributed" in sys.modules:
         from distributed import get_worker
 
@@ -47,6 +46,27 @@ def available_threads() -> int:
 def _gpu_count() -> int:
     """GPUs of this host: dask-cuda shows all of them to each worker, its own first."""
     return len(gpus())
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of glibc's `mallopt`."""
+KEPT_BYTES, LARGE_BYTES = 2**28, 2**25
+"""Freed memory that a process keeps; size from which a piece has pages of its own, which are given back with it."""
+
+
+@lru_cache(maxsize=1)
+def keep_freed_memory() -> None:
+    """Let this process keep the memory of one block of pixels for the next.
+
+    By default glibc gives what is freed back at once, until it has seen larger pieces, and dask's workers do always: then the
+    pages of every encoded chunk are made anew, which takes longer than its compression. Who sets `MALLOC_MMAP_THRESHOLD_`
+    decides for himself; other systems' libraries have no such parameter."""
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
 
 
 BF16_FLAGS = {"avx512_bf16": "AVX-512 BF16", "amx_bf16": "AMX", "bf16": "Arm BF16"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import MachineError, SlideError, TileEngineError, UnfinishedError
 from ...stores.files import DISK_FULL_ERRNOS
 from ...stores.receipts import Ledger
+from ..compute.machine import keep_freed_memory
 from ..pipeline.job import Job
 from ..pipeline.settings import RunSettings
 from ..pipeline.unit import Unit
@@ -55,6 +56,7 @@ def perform(out: Path, unit: Unit, replica: Replica | None = None) -> Summary:
 
 def perform_of(job: Job[RunSettings], unit: Unit, replica: Replica | None = None) -> Summary:
     """Execute one unit of a loaded job and write its receipt."""
+    keep_freed_memory()
     out = job.folder.out
     step = job.pipeline.steps[unit.step]
     try:

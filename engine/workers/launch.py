@@ -38,8 +38,7 @@ def cluster_settings(order: ClusterSpec) -> Any:
 
     The profiler is off: it keeps a picture of each of the last thousand seconds in every process, for a dashboard that is not
     started. A worker without a heartbeat is replaced by the scheduler: a timer inside a stopped process does not run. Local
-    workers are forked (see `nanny`). They give freed memory back as other processes do: dask has it done at once, and the pages
-    of every block of pixels were made anew, which took longer than its compression.
+    workers are forked (see `nanny`).
     """
     import dask
     from dask.utils import parse_timedelta
@@ -49,10 +48,8 @@ def cluster_settings(order: ClusterSpec) -> Any:
     users = parse_timedelta(dask.config.get("distributed.scheduler.worker-ttl", None) or order.silence)
     seconds = f"{min(users, order.silence):g}s"
     forked = {"distributed.worker.multiprocessing-method": "forkserver"} if order.kind == "local" and can_fork() else {}
-    environment = dask.config.get("distributed.nanny.pre-spawn-environ")
     return dask.config.set(
         {
-            "distributed.nanny.pre-spawn-environ": {k: v for k, v in environment.items() if (k, v) != DASKS_MALLOC},
             "distributed.worker.profile.enabled": False,
             "distributed.scheduler.worker-ttl": seconds,
             **forked,
@@ -196,7 +193,7 @@ def job_options(jobs: Jobs, rmm_pool: str | None = None) -> dict[str, Any]:
         "--memory-limit",
         "0",
     ]  # the queue enforces limits
-    prologue = ["export PYTHONSAFEPATH=1", *MALLOC]  # files of the working folder cannot be imported by workers
+    prologue = ["export PYTHONSAFEPATH=1"]  # files of the working folder cannot be imported by workers
     life = {"duration": jobs.lifetime, "stagger": jobs.lifetime_stagger}
     for name, value in ((n, v.replace(" ", "")) for n, v in life.items() if v):
         if gpu:  # dask-cuda's command has no --lifetime, but its workers read this variable
@@ -283,9 +280,6 @@ _ON_THIS_MACHINE: dict[str, Any] = {
     "security": True,  # keys for this cluster alone, on disk only for a moment, in a folder of this user
 }
 """Options of clusters on this machine."""
-DASKS_MALLOC = ("MALLOC_TRIM_THRESHOLD_", 65536)
-MALLOC = ("export MALLOC_TRIM_THRESHOLD_=268435456", "export MALLOC_MMAP_THRESHOLD_=33554432")
-"""Lines of a job by which a worker keeps the memory of a block of pixels for the next one (see `cluster_settings`)."""
 QUEUE_CLASSES = {
     "slurm": "SLURMCluster",
     "pbs": "PBSCluster",

@@ -7,14 +7,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage import measure
 
 Array = npt.NDArray[Any]
 
 
 def labelled(mask: Array) -> Array:
     """Number of the connected piece of each pixel, from 1 on; 0 outside the mask. Pixels that share a side connect."""
-    return np.asarray(measure.label(mask, connectivity=1))
+    return np.asarray(ndimage.label(mask)[0])
 
 
 def small(mask: Array, area: float) -> Array:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage import filters, measure
+from skimage import filters
 
 from .even import even_tissue
 from .grain import ROUGH, blur, dull, grain, grain_of_glass, hued, hued_pieces
@@ -66,29 +66,29 @@ def tissue_mask(overview_CYX: Array, spacing: float = 8.0, *, brightfield: bool 
 
 
 def load_functions() -> None:
-    """Import the functions of skimage that `tissue_mask` calls: skimage imports a function when it is first named."""
-    _ = filters.threshold_otsu, measure.label
+    """Import the function of skimage that `tissue_mask` calls: skimage imports a function when it is first named."""
+    _ = filters.threshold_otsu
 
 
 def _brightfield(overview: Array, spacing: float) -> tuple[Array, Array]:
     """(tissue, ink), bool (Y, X) each."""
     image = overview.astype(np.float32)
-    with ThreadPoolExecutor(2) as pool:  # what needs the picture alone is computed meanwhile
+    with ThreadPoolExecutor(2) as pool:  # what needs the picture alone, or the density alone, is computed meanwhile
         grainy = pool.submit(grain, image, spacing)
-        blurred = pool.submit(blur, image, 0.5 * SMOOTH_UM / spacing)
         smooth = blur(image, SMOOTH_UM / spacing)
         white = _white(smooth)
         density = optical_density(smooth, white)
-        mean, roughness, half_smooth = density.mean(0), grainy.result(), blurred.result()
-    brightest = max(PALE, float(np.percentile(mean, 5)))  # on glass darker than `_white` assumes, none is below PALE
-    ink = pen(density, roughness <= ROUGH * mean, spacing) | opening(dull(density), OPEN_UM / spacing)
-    rough = (
-        (roughness > np.maximum(grain_of_glass(roughness[mean <= brightest]), ROUGH * mean))
-        & hued(density, spacing)
-        & ~ink
-    )
-    # Less blurred, so that a narrow lumen is not covered by the blur of its walls.
-    rough &= optical_density(half_smooth, white).mean(0) > PALE
+        hue = pool.submit(hued, density, spacing)
+        less_smooth = pool.submit(blur, image, 0.5 * SMOOTH_UM / spacing)
+        grey = opening(dull(density), OPEN_UM / spacing)
+        mean, roughness = density.mean(0), grainy.result()
+        # on glass darker than `_white` assumes, none is below PALE
+        brightest = max(PALE, float(np.percentile(mean, 5)))
+        limit = np.maximum(grain_of_glass(roughness[mean <= brightest]), ROUGH * mean)
+        ink = pen(density, roughness <= ROUGH * mean, spacing) | grey
+        rough = (roughness > limit) & hue.result() & ~ink
+        # Less blurred, so that a narrow lumen is not covered by the blur of its walls.
+        rough &= optical_density(less_smooth.result(), white).mean(0) > PALE
     even, strokes = even_tissue(density, rough, ink, spacing)
     ink |= strokes
     tissue = (rough | even) & ~ink

@@ -44,6 +44,6 @@ def whole_stream(data: bytes, tables: bytes | None, *, rgb: bool) -> bytes:
     >>> whole_stream(b"\\xff\\xd8AB", b"\\xff\\xd8TT\\xff\\xd9", rgb=False)
     b'\\xff\\xd8TTAB'
     """
-    body = data[2:] if data.startswith(_START) else data
     mark = _ADOBE_RGB if rgb and _ADOBE_MARK + b"\x00\x0eAdobe" not in data[:4096] else b""
-    return _START + mark + (tables[2:-2] if tables else b"") + body
+    body = memoryview(data)[2 if data.startswith(_START) else 0 :]
+    return b"".join((_START, mark, tables[2:-2] if tables else b"", body))  # its bytes are copied once

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,26 +57,26 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
     unreadable: list[Box] = []
     tiles = chunk_reader(view, image) if keep is None else None
 
-    def do(box: Box) -> list[tuple[int, Box, Written]]:
-        """Write a shard, and those of coarser levels of which it is the last part."""
-        if tiles:
-            file = write_tiles(tiles, box)
-        else:
-            with outcome.clock("read"):
-                pixels, holes = read_kept(view, box, keep)
-                unreadable.extend(holes)
-            with outcome.clock("compute"):
-                coarser.put(box, np.ma.getdata(pixels))
-            with outcome.clock("write"):
-                file = image.write(0, box, pixels)
+    def finish(box: Box, file: Written) -> list[tuple[int, Box, Written]]:
+        """A shard that is written, and those of coarser levels of which it is the last part: they are written, too."""
         with outcome.clock("compute"):
             ready = coarser.fill(box)
         with outcome.clock("write"):
             return [(0, box, file), *((level, part, coarser.write(level, part, keep)) for level, part in ready)]
 
-    def write_tiles(tiles: TileReader, box: Box) -> Written:
-        """Write a shard whose chunks are the file's own tiles: each is encoded and halved where it was decoded."""
-        encoder, none = image.levels[0].encoder(), np.full((), view.background, view.dtype)
+    def write_shard(box: Box) -> list[tuple[int, Box, Written]]:
+        with outcome.clock("read"):
+            pixels, holes = read_kept(view, box, keep)
+            unreadable.extend(holes)
+        with outcome.clock("compute"):
+            coarser.put(box, np.ma.getdata(pixels))
+        with outcome.clock("write"):
+            file = image.write(0, box, pixels)
+        return finish(box, file)
+
+    def write_tiles(shard: _Shard, group: Box) -> list[tuple[int, Box, Written]]:
+        """Encode and halve the tiles of a group where they are decoded; whoever comes last writes the shard."""
+        assert tiles is not None
         began, spent = time.perf_counter(), {"read": 0.0, "compute": 0.0, "write": 0.0}
 
         def spend(name: str) -> None:
@@ -83,29 +84,38 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
             began, before = time.perf_counter(), began
             spent[name] += began - before
 
-        for group in box.cut(tiles.group):
-            boxes = list(group.cut(tiles.tile))
-            for tile, decoded in zip(boxes, tiles.decode(boxes), strict=True):
-                pixels = decoded
-                if pixels is None:
-                    unreadable.append(tile)
-                    pixels = np.broadcast_to(none, (view.channels, *tile.shape))
-                spend("read")
-                at = ((a - o) // n for a, o, n in zip(tile.start, box.start, tiles.tile, strict=True))
-                encoder.put((0, *at), pixels)
-                spend("write")
-                coarser.put(tile, pixels)
-                spend("compute")
-        file = image.levels[0].write_encoded(Box((0, *box.start), (image.channels, *box.stop)), encoder)
-        spend("write")
+        boxes = list(group.cut(tiles.tile))
+        for tile, decoded in zip(boxes, tiles.decode(boxes), strict=True):
+            pixels = decoded
+            if pixels is None:
+                unreadable.append(tile)
+                pixels = np.broadcast_to(np.full((), view.background, view.dtype), (view.channels, *tile.shape))
+            spend("read")
+            shard.put(tile, pixels)
+            spend("write")
+            coarser.put(tile, pixels)
+            spend("compute")
+        is_last = shard.count(group)
+        if is_last:
+            file = shard.write()
+            spend("write")
         outcome.add(spent)
-        return file
+        return finish(shard.box, file) if is_last else []
 
-    with ThreadPoolExecutor(
-        available_threads() + 1
-    ) as pool:  # one extra thread, so that no core idles while a shard is written
+    shards = block.cut(image.shard(0))
+    works: Iterable[Callable[[], list[tuple[int, Box, Written]]]]
+    if tiles:  # small pieces of work, so that no core waits for the last shard of another
+        works = (
+            partial(write_tiles, shard, group)
+            for shard in (_Shard(image, box) for box in shards)
+            for group in shard.box.cut(tiles.group)
+        )
+    else:
+        works = (partial(write_shard, box) for box in shards)
+    # one extra thread, so that no core idles while a shard is written
+    with ThreadPoolExecutor(available_threads() + 1) as pool:
         pool.submit(preload, len(block.shape))
-        written = [file for files in pool.map(do, block.cut(image.shard(0))) for file in files]
+        written = [file for files in pool.map(lambda work: work(), works) for file in files]
     outcome.files += [file for _, _, file in sorted(written, key=lambda one: (one[0], one[1].start))]
     outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in unreadable)
     outcome.facts["absent"] = [[*b.start, *b.stop] for b in job.modality.absent(job, unit.slide, block)]
@@ -113,6 +123,32 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
     outcome.facts["pixels"] = block.size
     outcome.facts.update(job.modality.notes(job, unit.slide))
     return outcome
+
+
+class _Shard:
+    """A shard of the finest level, put together by several threads."""
+
+    def __init__(self, image: StoredImage, box: Box) -> None:
+        self.box = box
+        self._array = image.levels[0]
+        self._encoder = self._array.encoder()
+        self._left = box.size
+        self._lock = threading.Lock()
+
+    def put(self, tile: Box, pixels: Array) -> None:
+        """Encode the pixels of one of its chunks."""
+        axes = zip(tile.start, self.box.start, self._array.spec.chunk[1:], strict=True)
+        self._encoder.put((0, *((a - o) // n for a, o, n in axes)), pixels)
+
+    def count(self, part: Box) -> bool:
+        """A part is encoded: whether it was the last one."""
+        with self._lock:
+            self._left -= part.size
+            return not self._left
+
+    def write(self) -> Written:
+        whole = Box((0, *self.box.start), (self._array.spec.shape[0], *self.box.stop))
+        return self._array.write_encoded(whole, self._encoder)
 
 
 class _Buffers:

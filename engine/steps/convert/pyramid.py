@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,15 @@ import numpy as np
 from ....stores.array import Written
 from ....stores.cells import LabelCells
 from ....stores.downsample import every_second, halve
-from ....stores.frame import Array, Frame
+from ....stores.frame import Array, Box, Frame
 from ....stores.image import StoredImage, begin_groups, halving, labels_listed, list_labels
 from ....stores.receipts import Ledger
 from ....stores.scaled import ranges_of
 from ....stores.slides.view import at_spacing
 from ....stores.windows import windows_in_use
+from ...compute.machine import available_threads
 from ...pipeline.job import Job
-from ...pipeline.modality import VOLUME_CHUNK
+from ...pipeline.modality import SLIDE_CHUNK, VOLUME_CHUNK
 from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
 from ...tiling.mask import Mask
@@ -128,14 +130,19 @@ def _seen_on_coarser_level(job: Job[RunSettings], slide: str, target: Frame) -> 
 def halve_level(
     image: StoredImage, level: int, keep: Mask | None, coarser: Callable[[Array, Sequence[int]], Array] = halve
 ) -> list[Written]:
-    """Downsample a stored level to the next one, shard by shard; shards of volumes slab by slab, to bound memory."""
+    """Downsample a stored level to the next one, shard by shard, each slab by slab: by several threads, in bounded memory."""
     files = []
     below, by = image.frames[level - 1].box, halving(image.frames[level - 1])
-    for box in image.frames[level].box.cut(image.shard(level)):
-        thick = box.shape[0] if len(by) == 2 else VOLUME_CHUNK // by[0]  # one row of chunks of the finer level
-        slabs = box.cut((thick, *image.shard(level)[1:]))
-        pixels = np.concatenate([coarser(image.read(slab.refine(by) & below, level - 1), by) for slab in slabs], 1)
-        files.append(image.write(level, box, masked(pixels, box, keep, 1 << level)))
+    rows = (SLIDE_CHUNK if len(by) == 2 else VOLUME_CHUNK) // by[0]  # a row of chunks of the finer level
+
+    def half(slab: Box) -> Array:
+        return coarser(image.read(slab.refine(by) & below, level - 1), by)
+
+    with ThreadPoolExecutor(available_threads()) as pool:
+        for box in image.frames[level].box.cut(image.shard(level)):
+            slabs = box.cut((rows, *image.shard(level)[1:]))
+            pixels = np.concatenate(list(pool.map(half, slabs)), 1)
+            files.append(image.write(level, box, masked(pixels, box, keep, 1 << level), pool))
     return files
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy.typing as npt
@@ -90,22 +91,12 @@ class Box:
 
     def cut(self, shape: Sequence[int]) -> Iterator[Box]:
         """Blocks of `shape`, aligned to multiples of it, clipped to this box, in C order."""
-        grid = self.coarsen(shape)
-        for index in _ndindex(grid):
-            yield Box(
-                tuple([max(a, i * s) for a, i, s in zip(self.start, index, shape, strict=True)]),
-                tuple([min(b, (i + 1) * s) for b, i, s in zip(self.stop, index, shape, strict=True)]),
-            )
-
-
-def _ndindex(box: Box) -> Iterator[tuple[int, ...]]:
-    if not box.start:
-        yield ()
-        return
-    head, tail = Box(box.start[:1], box.stop[:1]), Box(box.start[1:], box.stop[1:])
-    for i in range(head.start[0], head.stop[0]):
-        for rest in _ndindex(tail):
-            yield (i, *rest)
+        axes = [
+            [(max(a, i * s), min(b, (i + 1) * s)) for i in range(a // s, -(-b // s))]
+            for a, b, s in zip(self.start, self.stop, shape, strict=True)
+        ]
+        for block in product(*axes):
+            yield Box(tuple([a for a, _ in block]), tuple([b for _, b in block]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -107,7 +108,7 @@ class ShardEncoder:
 
     def absent(self, shape: Sequence[int]) -> list[tuple[int, ...]]:
         """Places in the grid of the chunks that cover the first cells of the shard, of this shape, and that none has put."""
-        needed = np.ndindex(*(-(-n // c) for n, c in zip(shape, self._chunk, strict=True)))
+        needed = product(*(range(-(-n // c)) for n, c in zip(shape, self._chunk, strict=True)))
         return [at for at in needed if at not in self._pieces]
 
     def _encoded(self, piece: Array) -> tuple[bytes, bytes]:
@@ -117,16 +118,16 @@ class ShardEncoder:
 
     def parts(self) -> list[bytes]:
         """The bytes of the shard, in parts: its chunks in C order, and their index."""
-        table = np.full((math.prod(self.grid), 2), ABSENT_CHUNK, "<u8")
+        table: list[tuple[int, int]] = []
         parts: list[bytes] = []
         offset = 0
-        for row, at in zip(table, np.ndindex(*self.grid), strict=True):
-            if at in self._pieces:
-                pieces = self._pieces[at]
-                row[:] = offset, sum(map(len, pieces))
-                offset += int(row[1])
-                parts += pieces
-        tail = table.tobytes()
+        for at in product(*map(range, self.grid)):
+            pieces = self._pieces.get(at, ())
+            length = sum(map(len, pieces))
+            table.append((offset, length) if pieces else (int(ABSENT_CHUNK),) * 2)
+            offset += length
+            parts += pieces
+        tail = np.array(table, "<u8").tobytes()
         return [*parts, tail, checksum(tail).to_bytes(4, "little")]
 
 

@@ -51,7 +51,7 @@ def _gpu_count() -> int:
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's `mallopt`."""
 KEPT_BYTES, LARGE_BYTES = 2**28, 2**22
-"""Freed memory that a process keeps; size from which a piece has pages of its own: numpy asks for huge ones, which cost little."""
+"""Freed memory that a process keeps; size from which a piece has pages of its own, as numpy asks for huge ones there."""
 
 
 @lru_cache(maxsize=1)

@@ -1,30 +1,29 @@
-"""running: what the commands and functions of all runs call, by the run's name; without the settings of the other runs."""
+"""running: what the commands and functions of all runs call, by the run's name; without the settings of the other runs.
+
+A run starts other processes, which import for a while: what its own process needs is imported after they were started.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib.util import resolve_name
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...stores.folder import Folder
-from ...stores.remote import absolute
 from ..pipeline.command import UNNAMED, Variant
-from ..pipeline.documents import find_stain_runs
-from ..pipeline.modality import Images
 from ..pipeline.progress import Report
-from ..pipeline.record import InspectedCohort
-from ..pipeline.spec import Estimate
 from ..runs import command, pipeline
-from ..runtime import apart, divide
-from ..runtime import start as runtime
+from ..runtime import preload
 from ..runtime.options import RunOptions
-from ..runtime.run_file import read_run_file
-from ..runtime.stain_folders import join_again
 from ..workers.child import kept_child
 from ..workers.pool import expect_workers
-from .run import Run
-from .stain_runs import StainRuns
+
+if TYPE_CHECKING:
+    from ..pipeline.modality import Images
+    from ..pipeline.record import InspectedCohort
+    from ..pipeline.spec import Estimate
+    from .run import Run
+    from .stain_runs import StainRuns
 
 
 def run(
@@ -43,9 +42,15 @@ def run(
     options = options or RunOptions()
     with kept_child(resolve_name("..images.look", __package__)):  # which the parent imports at the same time
         variant, chosen = chosen_images(name, images, settings, options.report)
-        planned = pipeline(name, variant.name)
-        expect_workers(options.cluster)  # while the child begins to look at files
-        done = apart.start_all(planned, chosen, out, options, settings)
+        expect_workers(options.cluster, preload.__name__, {preload.VARIABLE: f"{name} {variant.name}"})
+        from ..runtime.apart import start_all
+
+        done = start_all(pipeline(name, variant.name), chosen, out, options, settings)
+    from ...stores.folder import Folder
+    from ..pipeline.documents import find_stain_runs
+    from .run import Run
+    from .stain_runs import StainRuns
+
     return StainRuns(done) if find_stain_runs(Folder(done)) else Run(done)
 
 
@@ -61,7 +66,9 @@ def plan(
     before it begins."""
     with kept_child(resolve_name("..images.look", __package__)):
         variant, chosen = chosen_images(name, images, settings, options.report)
-        yield from apart.plan_all(pipeline(name, variant.name), chosen, out, options, settings)
+        from ..runtime.apart import plan_all
+
+        yield from plan_all(pipeline(name, variant.name), chosen, out, options, settings)
 
 
 def chosen_images(
@@ -80,15 +87,21 @@ def with_file(
     name: str, path: str | Path, images: Mapping[str, Any], out: str | None, settings: Mapping[str, Any]
 ) -> tuple[dict[str, Any], str | None, dict[str, Any]]:
     """Images, OUT and settings of a command, completed by those of a file; see `run_file`. Raises SettingsError (E_CONFIG)."""
+    from ..runtime.run_file import read_run_file
+
     file = read_run_file(path, command(name))
     return dict(images or file.images), out or file.out, {**file.settings, **settings}
 
 
 def resume(out: str | Path, *, options: RunOptions | None = None, **settings: Any) -> Run:
     """Resume the run in `out` with the images that it began with; `settings` given here replace those of the run."""
+    from ...stores.remote import absolute
+    from ..runtime.divide import warn_together
+    from ..runtime.start import resume
+
     options = options or RunOptions()
-    divide.warn_together(absolute(out), options.report)
-    return _changed(runtime.resume(out, options=options, **settings), options)
+    warn_together(absolute(out), options.report)
+    return _changed(resume(out, options=options, **settings), options)
 
 
 def relabel(
@@ -107,12 +120,17 @@ def relabel(
     choice, and later commands keep it. Raises SettingsError for a run without clusters (E_NO_CLUSTERS), for a level or cluster
     that the tree does not have, and for a `match` with a run of other images (E_MATCH).
     """
+    from ..runtime.start import relabel
+
     options = options or RunOptions()
-    return _changed(runtime.relabel(out, options=options, level=k, classes=classes, match=match), options)
+    return _changed(relabel(out, options=options, level=k, classes=classes, match=match), options)
 
 
 def _changed(out: Path, options: RunOptions) -> Run:
     """The run in `out` after a change; the page that joins it with those of other stains is written anew."""
+    from ..runtime.stain_folders import join_again
+    from .run import Run
+
     join_again(out, options.report)
     return Run(out)
 

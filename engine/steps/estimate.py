@@ -5,24 +5,18 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, cast
 
 from ...errors import SlideError
 from ...stores.cache import is_copied, near
 from ...stores.files import bytes_below
-from ...stores.frame import Box
 from ...stores.remote import to_path
-from ...stores.shard import Codec, encode_shard
-from ...stores.slides.level_check import recorded_levels
-from ...stores.slides.reader import open_slide
-from ...stores.slides.view import at_spacing
 from ..pipeline.job import Job
-from ..pipeline.modality import SLIDE_CHUNK
 from ..steps.settings import PatchSettings, SampledSettings
-from ..workers.child import GoneError, Say, all_of, each
+from ..workers.child import GoneError, each
 from .apply import cells_along
 from .convert.geometry import convert_bytes, image_spec
+from .packed import packed_in_child
 from .sample.draw import PER_AREA
 from .sample.patches import patch_of, patches_spec, shards_per_unit
 
@@ -143,21 +137,3 @@ def _ratio(job: Job[PatchSettings]) -> float:
     sizes = [pair for pair in pairs if not isinstance(pair, GoneError)]
     size = sum(raw for raw, _ in sizes)
     return min(1.05, sum(packed for _, packed in sizes) / size) if size else 1.0
-
-
-def packed_in_child(items: list[Any], say: Say) -> None:
-    all_of(_packed, items, say)
-
-
-def _packed(item: list[Any]) -> tuple[int, int]:
-    """Bytes of a block in the middle of a slide, raw and compressed."""
-    path, mpp, part, spacing, shape, codec, recorded = item
-    middle = tuple(n // 2 // SLIDE_CHUNK * SLIDE_CHUNK for n in shape)
-    box = Box(middle, tuple(min(m + 4 * SLIDE_CHUNK, n) for m, n in zip(middle, shape, strict=True)))
-    try:
-        with open_slide(Path(path), mpp, part, recorded_levels(*recorded)) as slide:
-            pixels = at_spacing(slide, spacing).read(box)
-    except SlideError:
-        return 0, 0
-    chunk = (len(pixels), *(min(SLIDE_CHUNK, n) for n in box.shape))
-    return pixels.nbytes, sum(map(len, encode_shard(pixels, chunk, Codec(codec))))

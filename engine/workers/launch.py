@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...errors import MachineError, SettingsError
+from .fork_server import can_fork
 from .placement import QUEUES, ClusterSpec
 from .site import Jobs
 
@@ -38,20 +39,21 @@ def cluster_settings(order: ClusterSpec) -> Any:
 
     The profiler is off: it keeps a picture of each of the last thousand seconds in every process, for a dashboard that is not
     started. A worker without a heartbeat is replaced by the scheduler: a timer inside a stopped process does not run. Local
-    workers are forked (see `nanny`).
+    workers are forked (see `fork_server`).
     """
     import dask
+    import distributed.config  # noqa: F401 - dask knows its settings then
     from dask.utils import parse_timedelta
 
-    from .nanny import can_fork
-
-    users = parse_timedelta(dask.config.get("distributed.scheduler.worker-ttl", None) or order.silence)
-    seconds = f"{min(users, order.silence):g}s"
-    forked = {"distributed.worker.multiprocessing-method": "forkserver"} if order.kind == "local" and can_fork() else {}
+    ttl = parse_timedelta(dask.config.get("distributed.scheduler.worker-ttl", None) or order.silence)
+    given = dask.config.get("distributed.nanny.pre-spawn-environ")
+    read_at_start = {n: str(v) for n, v in given.items() if not n.startswith("MALLOC_")}  # each process sets those itself
+    forks = order.kind == "local" and can_fork(read_at_start)
+    forked = {"distributed.worker.multiprocessing-method": "forkserver"} if forks else {}
     return dask.config.set(
         {
             "distributed.worker.profile.enabled": False,
-            "distributed.scheduler.worker-ttl": seconds,
+            "distributed.scheduler.worker-ttl": f"{min(ttl, order.silence):g}s",
             **forked,
         }
     )
@@ -60,9 +62,9 @@ def cluster_settings(order: ClusterSpec) -> Any:
 def _local(order: ClusterSpec) -> Any:
     from distributed import LocalCluster
 
-    from .nanny import LocalNanny, start_fork_server
+    from .nanny import LocalNanny, start_server
 
-    start_fork_server()
+    start_server()
     try:
         cluster: Any = LocalCluster(
             n_workers=order.least,

@@ -7,13 +7,14 @@ client is bounded. Tasks are never pure (dask must not merge them) and are tried
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import MachineError
 from ...stores.cache import with_cache_settings
+from .fork_server import can_fork, start_fork_server
 from .launch import cluster_settings, job_script, start_cluster
 from .placement import QUEUES, ClusterOptions, ClusterSpec, cluster_spec
 from .window import window
@@ -37,15 +38,12 @@ class WorkerPool:
     """Workers that will come, if they start one by one."""
 
 
-def expect_workers(where: ClusterOptions) -> None:
-    """Begin what takes longest in the start of workers on this machine: the process that they are forked from imports while
-    this one waits for other things. Raises as `worker_pool` does for the options."""
+def expect_workers(where: ClusterOptions, preload: str, variables: Mapping[str, str]) -> None:
+    """Begin what takes longest in the start of workers on this machine: the process that they are forked from imports `preload`
+    while this one does other things (see `start_fork_server`). Raises as `worker_pool` does for the options."""
     order = cluster_spec(where)
-    if order.kind == "local":
-        with cluster_settings(order):
-            from .nanny import start_fork_server
-
-            start_fork_server()
+    if order.kind == "local" and can_fork():
+        start_fork_server(preload, variables)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ Duration = Annotated[
 class Jobs(BaseModel):
     """Settings of the jobs of a queue, passed to dask-jobqueue under the same names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     cores: int = Field(ge=1)
     """Of a job."""
@@ -110,7 +110,7 @@ class HTCondor(Jobs):
 class Site(BaseModel):
     """A site: its default cluster, and one section for each of its queues."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     cluster: Literal["none", "local", "cuda", "slurm", "pbs", "lsf", "sge", "oar", "htcondor"] | None = None
     """Default of --cluster."""

@@ -28,21 +28,25 @@ SETTINGS = {"tile_engine.engine.runs", "tile_engine.engine.workers"}
 """What help on one command may import, and the list of commands may not."""
 
 PROGRAM = """
-import contextlib, io, sys
+import atexit, io, sys
 sys.argv = ["tile-engine", *sys.argv[1:]]
+said = io.StringIO()
+@atexit.register
+def tell():
+    assert said.getvalue().strip() or sys.argv[1:] == ["import"], "the command said nothing"
+    print(*sys.modules, file=sys.__stdout__, flush=True)
 if sys.argv[1:] == ["import"]:
     import tile_engine
 else:
     from tile_engine.cli.app import main
-    with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
-        main()
-    assert said.getvalue().strip(), "the command said nothing"
-print(*sys.modules)
+    sys.stdout = said
+    main()  # which ends the process
 """
 
 
 def imported_by(*arguments: str) -> set[str]:
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
     return set(done.stdout.split())
 
 

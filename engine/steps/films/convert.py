@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import entr
 
 from ....errors import SlideError
 from ....stores.array import StoredArray
@@ -197,6 +196,8 @@ def _measured(film: Film, side: int) -> tuple[Array, dict[str, Any]]:
     mean over pixels of that of a coin which shows 1 with the pixel's grey value, in nats: what a Bernoulli likelihood costs in
     any case; `border` the share of the film outside of its exposed field.
     """
+    from scipy.special import entr  # which every run that can have films would wait for
+
     image = np.rint(prepared(film.values, side) * 255).astype(np.uint8)
     grey = image / 255
     return image, {

@@ -87,7 +87,7 @@ def undated(page: bytes) -> bytes:
 
 def test_the_page_follows_a_change_of_one_run(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (out / "report.html").read_bytes()
-    monkeypatch.setattr(running.runtime, "relabel", lambda out, **_: Path(out))
+    monkeypatch.setattr("tile_engine.engine.runtime.start.relabel", lambda out, **_: Path(out))
     (out / "report.html").write_text("of an earlier level")
     running.relabel(out / "HE", 2)
     assert undated((out / "report.html").read_bytes()) == undated(page)

@@ -198,6 +198,16 @@ def test_a_worker_is_taken_for_dead_within_the_units_limit_between_half_a_minute
             assert dask.config.get("distributed.scheduler.worker-ttl") == seconds
 
 
+def test_workers_are_spawned_where_dask_gives_them_other_variables_than_the_server_has() -> None:
+    """Its libraries have read them by then."""
+    import dask
+
+    for threads, forks in ((1, True), (2, False)):
+        variables = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
+        with dask.config.set({"distributed.nanny.pre-spawn-environ": variables}), cluster_settings(local(60)):
+            assert (dask.config.get("distributed.worker.multiprocessing-method") == "forkserver") is forks
+
+
 @pytest.mark.nightly
 @pytest.mark.timeout(300)
 def test_the_unit_of_a_stopped_worker_is_done_by_another(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,8 @@
 |l l l l l l l l l l l l|        the unit of the step, in the run's own thread
 |m|b1|b2|p1 p1|p2 p2|p3 p3|      units of later steps, by step: none is begun once the long unit is done
 ```
-They leave the receipts that they always leave. A unit that fails here leaves none: its own step tries it again, and says what is
-wrong. Where the process dies, the unit that was in progress here is left to its own step as well (see `beside`).
+They leave the receipts that they always leave. A unit that fails here leaves none: its own step tries it again, and says what
+is wrong. Where the process dies, the unit that was in progress here is left to its own step as well (see `beside`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ pictures, are counted beyond a bound.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from .embedded import EmbeddedCopy, embedded_copy
 from .page import Cells, ReportPage, Section, Table
@@ -35,16 +34,10 @@ def embedded_pictures(page: ReportPage, taken: int) -> list[list[EmbeddedCopy | 
     counts = embedded_counts(page.sections)
     copies: list[list[EmbeddedCopy | None]] = [[] for _ in counts]
     left = sum(counts)
-    paths = [image.path for section, n in zip(page.sections, counts, strict=True) for image in section.figures[:n]]
-    paths = list(dict.fromkeys(path for path in paths if path.is_file()))
-    with ThreadPoolExecutor(2) as pool:  # that most find room for: only for the others their room has to be known
-        largest = dict(zip(paths, pool.map(embedded_copy, paths), strict=True))
     room = max(0.0, (MAX_PAGE_BYTES - taken - MARKUP_BYTES * left) / TEXT_PER_BYTE)
     for i in sorted(range(len(counts)), key=counts.__getitem__):
         for image in page.sections[i].figures[: counts[i]]:
-            copy = largest.get(image.path)
-            if copy and len(copy.content) > room / left:
-                copy = embedded_copy(image.path, room=room / left)
+            copy = embedded_copy(image.path, room=room / left) if image.path.is_file() else None
             left -= 1
             if copy and len(copy.content) > room:
                 copy = None

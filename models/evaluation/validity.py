@@ -6,6 +6,7 @@ On an autoencoder's embeddings most indices rise or fall steadily with K: such a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,9 +50,11 @@ def validity_table(
     points = embeddings_NF[chosen].astype(np.float64)
     points = (points - points.mean(0)) / np.maximum(points.std(0), 1e-9)
     distances = cdist(points, points)
-    rows = []
-    for (clusters, label_seed), labels in sorted(labellings.items()):
-        values = indices(points, labels[chosen], distances)
+    rows: list[ValidityRow] = []
+    ordered = sorted(labellings.items())
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda item: indices(points, item[1][chosen], distances), ordered)
+    for ((clusters, label_seed), _), values in zip(ordered, found, strict=True):
         rows += [ValidityRow(clusters, label_seed, name, value) for name, value in values.items()]
     return rows
 
@@ -80,7 +83,7 @@ def point_silhouettes(points_NF: Array, labels: Array) -> Array:
 
 
 def _silhouette(distances: Array, labels: Array) -> float:
-    """As `sklearn.metrics.silhouette_score`, to the last bit: the sums are in its order, but not in a Python loop over points."""
+    """As `sklearn.metrics.silhouette_score`, to the last bit: sums in its order, but not in a Python loop over points."""
     values, own, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if not 2 <= len(values) < len(labels):
         return float("nan")

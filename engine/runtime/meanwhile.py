@@ -59,15 +59,13 @@ def _do_units(job: Job[RunSettings], step: Step, is_over: Callable[[], bool]) ->
     died = died_beside(out)
     try:
         for unit in _units(job, step):
-            if is_over():
+            if is_over() or called(unit) in died:  # what comes after that unit may need it
                 return
-            if called(unit) in died:
-                continue
             record_beside(out, [*died, called(unit)])
             if perform(out, unit).rejected:
                 return
     except Exception:
-        log.info("%s is left to its own step", called(unit), exc_info=True)
+        log.info("what was done beside %r is left to its own step", step.title, exc_info=True)
     finally:
         record_beside(out, died)
 

@@ -14,7 +14,7 @@ class DotsImage(BboxImage):
 
     def make_image(self, renderer: Any, magnification: float = 1.0, unsampled: bool = False) -> Any:
         """RGBA, last row first; where its first dot lies, from the left and from below; and no transform."""
-        rgb, box = self.get_array(), self.get_window_extent(renderer)  # type: ignore[no-untyped-call]
+        rgb, box = np.asarray(self.get_array()), self.get_window_extent(renderer)
         left, below, across, up = np.rint(box.bounds).astype(int).tolist()
         is_same = rgb.dtype == np.uint8 and rgb.shape == (up, across, 3) and magnification == 1.0
         if not is_same or not np.allclose(box.bounds, (left, below, across, up), atol=1e-3):

@@ -72,6 +72,9 @@ class Step:
     follows: Callable[[AnyJob], int] | None = None
     """Given where its unit of an image, one for each, needs of the step before it that image's units alone: it is done beside
     those of other images. Bytes of memory that the two need together."""
+    meanwhile: tuple[str, ...] = ()
+    """Names of later steps of the stage, in their order, that need nothing of this one, and warn of nothing: without workers
+    they are done in a second thread while its one unit, which hardly needs more than a core, runs."""
     ranks: Callable[[AnyJob], int] | None = None
     """Number of workers that execute a unit together, one rank each; None where it is always one."""
 

@@ -6,7 +6,7 @@ import logging
 import shlex
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from textwrap import indent
@@ -29,6 +29,7 @@ from .count import Count
 from .dispatch import answers
 from .load import load
 from .manifest import update_rejected
+from .meanwhile import done_meanwhile
 from .perform import LEFT_OUT, NOTICES, Summary, perform
 from .recorder import Recorder, about
 from .signals import Stop
@@ -78,7 +79,8 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     if context.recorder:
         context.recorder.write()
     count = (Count.of_receipts if step.follows else Count)(job, step)  # its progress was told already, and goes on
-    follower = follower_of(job, step) if context.pool.client is None else job.pipeline.follower(step)
+    is_here = context.pool.client is None
+    follower = follower_of(job, step) if is_here else job.pipeline.follower(step)
     followers = Followers(job, step, follower)
     _mark(job, step.name, "running", count.seconds, wall=0.0)
     rejected_ids = set[str]()
@@ -113,6 +115,7 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     context.report(count.event())
     with (
         watched(job, step, title=step.title, report=partial(written_at_once, context)) as noticed,
+        done_meanwhile(job, step, context.limit, lambda: context.stop.requested) if is_here else nullcontext(),
         closing(answers_of(job, step, units, context, tell_of_follower)) as summaries,
     ):
         for summary in summaries:
@@ -142,8 +145,7 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     context.stop.check()
     if not is_told:
         context.report(count.event())
-    if step.follows:
-        forget_died(job.folder.out, step.name)
+    forget_died(job.folder.out, step.name)
     _mark(job, step.name, "complete", count.seconds, wall=count.wall)
     return load(job.folder.out)
 

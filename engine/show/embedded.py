@@ -47,12 +47,15 @@ class EmbeddedCopy:
 
 def embedded_copy(path: Path, *, room: float = math.inf) -> EmbeddedCopy:
     """The copy of a PNG in about `room` bytes, or more where its longer side would be below the smallest one."""
+    from PIL import Image
+
     content = path.read_bytes()
-    pixels = _pixels_on_white(content)
-    height, width = pixels.shape[:2]
+    with Image.open(io.BytesIO(content)) as picture:
+        width, height = picture.size
     size = round(width * CSS_PIXELS_PER_INCH / DPI), round(height * CSS_PIXELS_PER_INCH / DPI)
     if len(content) <= min(MAX_VERBATIM_BYTES, room) and max(height, width) <= 2 * MAX_EMBEDDED_SIDE:
         return EmbeddedCopy("png", content, *size)
+    pixels = _pixels_on_white(content)
     side = min(MAX_EMBEDDED_SIDE, max(height, width))
     while len(copy := _jpeg(pixels, side)) > room and side > MIN_EMBEDDED_SIDE:
         side = max(MIN_EMBEDDED_SIDE, math.floor(side * 0.95 * math.sqrt(room / len(copy))))

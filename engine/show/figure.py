@@ -128,11 +128,12 @@ def draw_pixels(
     figure: Figure, left: float, top: float, size: tuple[float, float], *, rgb: Array, gid: str, smooth: bool = False
 ) -> None:
     """An image, (y, x, 3 or 4), at a place as of `panel`, without the cost of axes; `smooth` where its pixels are not dots."""
-    from matplotlib.image import BboxImage
     from matplotlib.transforms import Bbox, TransformedBbox
 
+    from .dots import DotsImage
+
     place = TransformedBbox(Bbox.from_bounds(*_on_dots(figure, left, top, size)), figure.transFigure)
-    image = BboxImage(place, interpolation="antialiased" if smooth else "nearest", origin="upper", gid=gid)
+    image = DotsImage(place, interpolation="antialiased" if smooth else "nearest", origin="upper", gid=gid)
     image.set_data(rgb)
     figure.add_artist(image)
 

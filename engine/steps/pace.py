@@ -30,6 +30,8 @@ K_SECONDS, TUNE_SECONDS, NUMBER_POINTS = 1.2, 2.0, 3000
 """Seconds of a K that is looked at, and of heads, fine-tuning and division, for this many patches or more."""
 LAYOUT_SECONDS, LAYOUT_ROWS, ROW_SECONDS = 2.5, 3000, 3e-5
 """Seconds of a UMAP of so many rows, its largest sample about, and of each row that is placed in it, and that is written."""
+MEANWHILE = 0.5
+"""Seconds of pictures that are drawn in a second of the UMAP, without workers."""
 
 
 def seconds_of_steps(
@@ -51,14 +53,16 @@ def seconds_of_steps(
     seen = tiles + (plan.reconstruction * plan.batch + plan.patches * views if plan else 0)
     is_tried = seen >= FEW_PATCHES and NETWORK_STEPS & set(names) and not is_other
     step, view, embed = _trials(job) if is_tried else _usual(job, slower)
+    layout = (LAYOUT_SECONDS * min(1.0, tiles / LAYOUT_ROWS) + tiles * ROW_SECONDS) * slower if settings.umap else 0.0
+    pictures = IMAGE_SECONDS * len(job.slides) * slower / max(1, workers)
+    if "layout" in names and not workers:
+        pictures = max(0.0, pictures - MEANWHILE * layout)
     known: dict[str, float | None] = {
         "pixels": sizes.pixels * CONVERT_SECONDS * slower / max(1, workers),
         "tiles": tiles * embed / (workers or available_threads()),
-        "layout": (LAYOUT_SECONDS * min(1.0, tiles / LAYOUT_ROWS) + tiles * ROW_SECONDS) * slower
-        if settings.umap
-        else 0.0,
+        "layout": layout,
         "table": tiles * ROW_SECONDS * slower,
-        "pictures": IMAGE_SECONDS * len(job.slides) * slower / max(1, workers),
+        "pictures": pictures,
         "report": PAGE_SECONDS * slower,
     }
     if plan:

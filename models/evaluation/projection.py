@@ -30,6 +30,8 @@ PLACING_NEIGHBOURS = 5
 """Sample points that determine the position of an embedding."""
 CHUNK, FEATURES = 2048, 128
 """Embeddings of so many features whose neighbours are looked for at once; fewer where they are longer."""
+BLOCK = 32
+"""Embeddings whose distances are computed at once: what lies between is then small enough for a core's cache."""
 LOOPS = (
     umap.umap_.smooth_knn_dist,
     umap.umap_.compute_membership_strengths,
@@ -69,14 +71,12 @@ def fit_umap(sample_NF: Array, seed: int = 0, epochs: int = 200) -> Projection:
         init="pca",
         precomputed_knn=(near.astype(np.int32), distance.astype(np.float32)),
     )
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", r"precomputed_knn\[2\]", UserWarning
-        )  # without an index UMAP adds no rows: we do
-        for _ in LOOPS:
-            with suppress(OSError):  # a full disk keeps a loop that is compiled from being kept, not from being used
-                return Projection(sample, np.asarray(reducer.fit_transform(sample), np.float32), "umap")
-        return Projection(sample, np.asarray(reducer.fit_transform(sample), np.float32), "umap")
+    # Without an index UMAP adds no rows: we do. No context puts the filters back: it would do so to those of other threads.
+    warnings.filterwarnings("ignore", r"precomputed_knn\[2\]", UserWarning)
+    for _ in LOOPS:
+        with suppress(OSError):  # a full disk keeps a loop that is compiled from being kept, not from being used
+            return Projection(sample, np.asarray(reducer.fit_transform(sample), np.float32), "umap")
+    return Projection(sample, np.asarray(reducer.fit_transform(sample), np.float32), "umap")
 
 
 def compile_loops() -> None:
@@ -86,8 +86,11 @@ def compile_loops() -> None:
 
 @cache
 def _keep_compiled() -> None:
-    """Have the loops that UMAP compiles in every process anew kept on disk; where none can be written, they are compiled."""
+    """Have the loops that UMAP compiles in every process anew kept on disk; where none can be written, they are compiled.
+
+    Other threads go on while they run."""
     for loop in LOOPS:
+        loop.targetoptions["nogil"] = True
         with suppress(RuntimeError, AttributeError):  # numba found no folder to write to, or is told not to compile
             loop.enable_caching()
 
@@ -133,7 +136,13 @@ def _nearest(embeddings_BF: Array, sample_NF: Array, half_N: Array, count: int) 
     products = torch.from_numpy(half_N - embeddings_BF @ sample_NF.T)
     near = products.topk(candidates, largest=False, sorted=False).indices.numpy()
     near.sort(axis=1)
-    distance = np.sqrt(((sample_NF[near] - embeddings_BF[:, None]) ** 2).sum(2, dtype=np.float64))
+    distance = np.empty(near.shape)
+    for start in range(0, len(near), BLOCK):
+        block = slice(start, start + BLOCK)
+        gaps = sample_NF[near[block]]
+        gaps -= embeddings_BF[block, None]
+        np.square(gaps, out=gaps).sum(2, dtype=np.float64, out=distance[block])
+    np.sqrt(distance, out=distance)
     order = np.argsort(distance, axis=1, kind="stable")[:, :count]
     return np.take_along_axis(near, order, 1), np.take_along_axis(distance, order, 1)
 

@@ -136,6 +136,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
                     settings=("umap",),
                     outputs=(samples("umap"), document("models/layout")),
                     progress=True,
+                    meanwhile=("match", "labels", "pictures"),
                 ),
                 Step("curves", "draw curves", draw_curves, once, outputs=pictures("k", "training")),
                 Step(

@@ -9,8 +9,10 @@ from functools import partial
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.image import BboxImage
 from PIL import Image
 
+from tile_engine.engine.show.dots import DotsImage
 from tile_engine.engine.show.figure import draw_pixels, drawn_together, house_style, new_figure, png, write_title
 
 
@@ -46,3 +48,22 @@ def test_a_picture_has_three_channels_and_the_pixels_that_were_drawn() -> None:
         assert (image.mode, image.size, image.info) == ("RGB", (450, 300), {})
         drawn = np.asarray(image)[150:225, 150:225]
     assert (drawn == np.random.default_rng(1).integers(0, 255, (75, 75, 3), np.uint8)).all()
+
+
+@pytest.mark.parametrize("inches", [0.5, 0.4])
+def test_an_image_of_dots_is_drawn_as_matplotlib_draws_it(inches: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """75 pixels are half an inch: on fewer dots the image is sampled."""
+
+    def drawn() -> bytes:
+        figure = new_figure(1.3, 1.1)
+        rgb = np.random.default_rng(0).integers(0, 255, (75, 75, 3), np.uint8)
+        draw_pixels(figure, 0.21, 0.33, (inches, inches), rgb=rgb, gid="pixels")
+        return png(figure)
+
+    sampled: list[float] = []
+    make_image = BboxImage.make_image
+    monkeypatch.setattr(BboxImage, "make_image", lambda *args: sampled.append(inches) or make_image(*args))
+    ours = drawn()
+    assert sampled == [0.4][: inches == 0.4]
+    monkeypatch.delattr(DotsImage, "make_image")
+    assert ours == drawn() and sampled

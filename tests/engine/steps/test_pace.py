@@ -38,9 +38,11 @@ def forecast(run: Any, **changes: Any) -> dict[str, float]:
 def test_every_long_step_has_its_seconds(finished: Callable[..., Any]) -> None:
     seconds = forecast(finished("cluster", "slides"))
     known = {name: value for name, value in seconds.items() if value is not None}
-    assert set(seconds) == set(known) == LONG and min(known.values()) > 0
+    assert set(seconds) == set(known) == LONG and min(known.values()) >= 0
     assert known["pixels"] >= 99.9  # longer where others use the cores
-    assert set(forecast(finished("cluster", "slides"), names=["pixels", "report"])) == {"pixels", "report"}
+    alone = forecast(finished("cluster", "slides"), names=["pictures", "report"])
+    assert set(alone) == {"pictures", "report"}
+    assert alone["pictures"] / alone["report"] > known["pictures"] / known["report"], "the others are drawn meanwhile"
 
 
 def test_the_registration_of_sections_is_named_and_nobody_knows_its_seconds(finished: Callable[..., Any]) -> None:

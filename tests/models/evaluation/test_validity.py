@@ -99,3 +99,11 @@ def test_silhouettes_of_several_labellings_of_one_plane() -> None:
     assert math.isnan(found[1]), "one cluster has none"
     assert found == pytest.approx(silhouettes(points, labellings, sample=300, seed=1), nan_ok=True)
     assert math.isnan(silhouettes(points[:0], {2: labels[:0]})[2])
+
+
+def test_a_silhouette_is_that_of_sklearn_to_the_last_bit() -> None:
+    points = np.random.default_rng(0).normal(size=(301, 2))
+    for clusters in (2, 7, 90):  # of 90 some have one point
+        labels = 3 * np.random.default_rng(clusters).integers(0, clusters, len(points))
+        expected = silhouette_score(cdist(points, points), labels, metric="precomputed")
+        assert silhouettes(points, {clusters: labels}) == {clusters: expected}

@@ -79,6 +79,8 @@ class Resources:
         """Networks on this process's GPU."""
         self.memory = SpareMemory()
         """Memory of a unit's pixels."""
+        self.begun = Bounded(1)
+        """The unit that is next, while its pixels are read."""
 
     def slide(self, job: Job[Any], image: str) -> Slide:
         """A slide of a run, open; its quarantined tiles are masked."""

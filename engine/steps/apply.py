@@ -112,7 +112,7 @@ def _begin_next(job: Job[PatchSettings], plan: Plan, unit: Unit) -> None:
     if job.pixels == "none" or dask_worker() is not None or plan.memory() > available_memory():
         return
     key = job.ledger_key(unit.step, unit.slide)
-    following = chain(_units_of(job, unit.step, unit.slide), (None,))
+    following: Iterator[Unit | None] = chain(_units_of(job, unit.step, unit.slide), (None,))
     after = next((b for a, b in pairwise(following) if a == unit), None)
     if after is not None and Ledger(job.folder.out, unit.step, key).find(after.name) is None:
         resources().begun.get((job.folder.out, key, after.name), lambda: begin(plan, _box(plan, after)))

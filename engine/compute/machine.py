@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 from .gpus import gpus
 
@@ -29,17 +30,29 @@ def available_threads() -> int:
 
     A dask-cuda worker has one thread, which waits for its GPU, and decodes with its share of the cores.
     """
+<<<<<<< HEAD
     if "distributed" in sys.modules:
         from distributed import get_worker
+=======
+    worker = dask_worker()
+    if worker is None:
+        return cores()
+    if any(type(plugin).__module__.startswith("dask_cuda") for plugin in worker.plugins.values()):
+        return max(1, cores() // max(1, _gpu_count()))
+    return int(worker.state.nthreads)
 
-        try:
-            worker = get_worker()
-            if any(type(plugin).__module__.startswith("dask_cuda") for plugin in worker.plugins.values()):
-                return max(1, cores() // max(1, _gpu_count()))
-            return int(worker.state.nthreads)
-        except ValueError:  # not on a worker: the process may use all cores
-            return cores()
-    return cores()
+>>>>>>> help-apply
+
+def dask_worker() -> Any:
+    """The dask worker that this thread works for; None in a process that may use all cores."""
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import get_worker
+
+    try:
+        return get_worker()
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,7 @@ from ...stores.slides.level_check import recorded_levels
 from ...stores.slides.reader import Slide, open_slide
 from ..pipeline.job import Job
 from ..pipeline.section_file import SectionFile
+from .spare_memory import SpareMemory
 
 if TYPE_CHECKING:
     from ...stores.volumes.reader import Volume
@@ -76,6 +77,10 @@ class Resources:
         self.networks = Bounded(2)
         self.streams = Bounded(1)
         """Networks on this process's GPU."""
+        self.memory = SpareMemory()
+        """Memory of a unit's pixels."""
+        self.begun = Bounded(1)
+        """The unit that is next, while its pixels are read."""
 
     def slide(self, job: Job[Any], image: str) -> Slide:
         """A slide of a run, open; its quarantined tiles are masked."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ...stores.frame import Box, Frame
 from ...stores.image import ImageSpec, StoredImage, StoredLayer, begin_groups, labels_listed, list_labels, pyramid
 from ...stores.receipts import Ledger
 from ...stores.windows import windows_in_use
+from ..compute.machine import available_memory, dask_worker
 from ..compute.patch_network import PatchNetwork
 from ..compute.resources import resources
 from ..pipeline.job import Job
@@ -23,7 +25,7 @@ from ..pipeline.outputs import GROUPS, layer
 from ..pipeline.step import Step, per_image
 from ..pipeline.unit import Outcome, Unit
 from ..steps.settings import PatchSettings
-from ..tiling.execute import execute
+from ..tiling.execute import BegunUnit, begin, execute
 from ..tiling.mask import Mask
 from ..tiling.plan import Model, Numerics, Plan
 from ..tiling.samplers import grid, within
@@ -61,20 +63,23 @@ def layers_step(*fields: str) -> Step:
 
 
 def tile_units(job: Job[PatchSettings], step: str) -> Iterator[Unit]:
-    side = cells_along(job) * job.settings.step
-    for slide, record in job.slides.items():
-        for box in record.frame.box.cut((side,) * len(record.shape)):
-            at = "-".join(str(a // side) for a in box.start)
-            yield Unit(step, f"{slide}/{at}", slide, box.start)
+    for slide in job.slides:
+        yield from _units_of(job, step, slide)
+
+
+def _units_of(job: Job[PatchSettings], step: str, slide: str) -> Iterator[Unit]:
+    side, record = cells_along(job) * job.settings.step, job.slides[slide]
+    for box in record.frame.box.cut((side,) * len(record.shape)):
+        at = "-".join(str(a // side) for a in box.start)
+        yield Unit(step, f"{slide}/{at}", slide, box.start)
 
 
 def apply_network(job: Job[PatchSettings], unit: Unit) -> Outcome:
     """Apply the run's model to the tissue tiles of one box; count its fine clusters, and the tiles unlike its training set."""
     plan = plan_of(job, unit.slide)
-    box = Box(unit.start, tuple(a + u for a, u in zip(unit.start, plan.unit, strict=True)))
-    box &= plan.source.frames[0].box
+    box = _box(plan, unit)
     plan.check()
-    outcome = execute(plan, box)
+    outcome = execute(plan, box, _begun(job, plan, unit), partial(_begin_next, job, plan, unit))
     if k := clusters(job):
         cells = box.coarsen(plan.model.stride)
         fine = layer_image(job, unit.slide, "assignment").read(cells)[0]
@@ -84,6 +89,33 @@ def apply_network(job: Job[PatchSettings], unit: Unit) -> Outcome:
         if job.settings.dtype == "bf16":
             outcome.facts["in_float32"] = same_in_float32(plan, trained(job), box, fine)
     return outcome
+
+
+def _box(plan: Plan, unit: Unit) -> Box:
+    return Box(unit.start, tuple(a + u for a, u in zip(unit.start, plan.unit, strict=True))) & plan.source.frames[0].box
+
+
+def _begun(job: Job[PatchSettings], plan: Plan, unit: Unit) -> BegunUnit:
+    """The unit, whose pixels may have been read beside the unit before."""
+    held, key = resources().begun, (job.folder.out, job.ledger_key(unit.step, unit.slide), unit.name)
+    begun: BegunUnit = held.get(key, lambda: begin(plan, _box(plan, unit)))
+    held.clear()
+    return begun
+
+
+def _begin_next(job: Job[PatchSettings], plan: Plan, unit: Unit) -> None:
+    """Read the slide's next unit while the network computes the last batches of this one, with what is idle then.
+
+    Not on a worker, as any other may do that unit; nor from a slide's own file, as a tile may crash its decoder, which is to
+    happen in the unit that has the tile.
+    """
+    if job.pixels == "none" or dask_worker() is not None or plan.memory() > available_memory():
+        return
+    key = job.ledger_key(unit.step, unit.slide)
+    following: Iterator[Unit | None] = chain(_units_of(job, unit.step, unit.slide), (None,))
+    after = next((b for a, b in pairwise(following) if a == unit), None)
+    if after is not None and Ledger(job.folder.out, unit.step, key).find(after.name) is None:
+        resources().begun.get((job.folder.out, key, after.name), lambda: begin(plan, _box(plan, after)))
 
 
 def plan_of(job: Job[PatchSettings], slide: str) -> Plan:

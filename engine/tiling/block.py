@@ -14,12 +14,12 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from ...stores.frame import Array, Box
 from ...stores.slides.view import read_masked
 from ...stores.source import Source
 from ...stores.tile_reader import Tiled, TileReader
+from ..compute.resources import resources
 from .tile import Tiles
 
 BAND_CELLS = 512
@@ -29,7 +29,8 @@ DEFAULT_CHUNK_CELLS = 256
 
 
 class Block:
-    """Pixels of a box; pixels beyond the frame are background. Use it in a `with` statement."""
+    """Pixels of a box; pixels beyond the frame are background. They are read from the beginning on, and used in a `with`
+    statement, whose end ends the reading."""
 
     def __init__(
         self,
@@ -45,7 +46,10 @@ class Block:
         inner_box = box & source.frames[level].box
         shape = (source.channels, *box.shape)
         covers_box = inner_box == box
-        self._values = np.empty(shape, source.dtype) if covers_box else np.full(shape, source.background, source.dtype)
+        self._memory = resources().memory.array(shape, source.dtype)
+        self._values = self._memory.__enter__()
+        if not covers_box:
+            self._values[...] = source.background
         self._pool = ThreadPoolExecutor(readers, thread_name_prefix="read-ahead")
         row = source.tiles[level][0] if source.tiles else DEFAULT_CHUNK_CELLS
         rows = max(1, BAND_CELLS // row) if len(box.shape) == 2 else 1  # a plane of a volume has many cells
@@ -65,12 +69,11 @@ class Block:
             unreadable |= ((tiles.starts < hole.stop) & (tiles.stops > hole.start)).all(1)
         return ~unreadable
 
-    def cut(self, tiles: Tiles) -> Array:
-        """Pixels of tiles, after `sound` of them: (tile, channel, *shape)."""
-        axes = tuple(range(len(tiles.shape)))
-        windows = sliding_window_view(np.moveaxis(self._values, 0, -1), tiles.shape, axes)
-        pixels: Array = windows[tuple((tiles.starts - np.array(self.corner)).T)]
-        return pixels
+    def cut(self, tiles: Tiles, out: Array) -> None:
+        """Copy the pixels of tiles, after `sound` of them, into `out` (tile, channel, *shape)."""
+        for pixels, start in zip(out, (tiles.starts - np.array(self.corner)).tolist(), strict=True):
+            inside = (slice(a, a + n) for a, n in zip(start, tiles.shape, strict=True))
+            pixels[...] = self._values[(slice(None), *inside)]
 
     def _read(self, band: Box) -> list[Box]:
         with self._clock():
@@ -106,3 +109,4 @@ class Block:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._memory.__exit__(kind, error, trace)

@@ -19,7 +19,8 @@ from .tile import Sampler
 
 class Model(Protocol):
     """A computation on tiles. `stride` source cells along each axis become one cell of the result; `halo` cells around a tile's
-    write are read with it. Results come in the order of the batches: an iterator, so that a model can prefetch."""
+    write are read with it. Results come in the order of the batches: an iterator, so that a model can prefetch. The memory of a
+    batch is used again once its results were taken."""
 
     @property
     def stride(self) -> tuple[int, ...]: ...

@@ -29,23 +29,29 @@ def fill_background(patch_CYX: Array, tissue_YX: Array) -> Array:
     if tissue_YX.all() or not tissue_YX.any():
         return patch_CYX
     filled = np.ascontiguousarray(patch_CYX).copy()
-    cell, width = filled.shape[1] // len(tissue_YX), filled.shape[2]
-    # flat indices of a cell's pixels: several times as fast as views
-    square = (np.arange(cell)[:, None] * width + np.arange(cell)).ravel()
-    to, source = (
-        ((y * width + x)[:, None] * cell + square).ravel() for y, x in (np.nonzero(~tissue_YX), _sources(tissue_YX))
-    )
-    for channel in filled.reshape(len(filled), -1):
-        channel[to] = channel[source]
+    cell = filled.shape[1] // len(tissue_YX)
+    # a cell's row of pixels as one number, and flat indices of the rows: several times as fast as views
+    size = cell * filled.itemsize
+    rows_CN = filled.reshape(len(filled), -1).view(f"u{size}" if size in (1, 2, 4, 8) else f"V{size}")
+    below = np.arange(cell) * tissue_YX.shape[1]
+    to, source = ((cells[:, None] + below).ravel() for cells in _first_rows(tissue_YX, cell))
+    for rows in rows_CN:
+        rows[to] = rows[source]
     return filled
 
 
-def _sources(tissue_YX: Array) -> tuple[Array, Array]:
-    """For each cell of background, in C order, the cell of tissue that it shows: its (y, x)."""
-    background = ~tissue_YX
-    nearest = ndimage.distance_transform_edt(background, return_distances=False, return_indices=True)[:, background]
-    last = np.array(tissue_YX.shape)[:, None] - 1
-    mirrored = np.abs(2 * nearest - np.stack(np.nonzero(background)))
-    mirrored = last - np.abs(last - mirrored)  # beyond the patch: mirrored at its edge, too
-    y, x = np.where(tissue_YX[tuple(mirrored)], mirrored, nearest)
-    return y, x
+def _first_rows(tissue_YX: Array, cell: int) -> tuple[Array, Array]:
+    """For each cell of background, in C order, flat indices of the first row of `cell` rows: its own, and that of the cell of
+    tissue that it shows."""
+    tissue, width = tissue_YX.ravel(), tissue_YX.shape[1]
+    nearest = ndimage.distance_transform_edt(~tissue_YX, return_distances=False, return_indices=True)
+    cells = np.flatnonzero(~tissue)
+    own = np.divmod(cells, width)
+    near = [along.ravel()[cells].astype(np.int64) for along in nearest]
+    mirrored = [np.abs(2 * n - o) for n, o in zip(near, own, strict=True)]
+    y, x = (  # beyond the patch: mirrored at its edge, too
+        last - np.abs(last - m) for m, last in zip(mirrored, np.array(tissue_YX.shape) - 1, strict=True)
+    )
+    seen = tissue[y * width + x]
+    y, x = np.where(seen, y, near[0]), np.where(seen, x, near[1])
+    return own[0] * (cell * width) + own[1], y * (cell * width) + x

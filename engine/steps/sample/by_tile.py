@@ -29,7 +29,6 @@ def read_by_tile(source: Source, reader: TileReader, places: Array, out: Array) 
     """
     shape, side = np.array(source.frames[0].shape), out.shape[-1]
     out[((places < 0) | (places + side > shape)).any(1)] = source.background
-    parts = _parts(places, side, reader, shape)
 
     def read(group: _Group) -> None:
         for copies, pixels in zip(group.copies, reader.decode(group.tiles), strict=True):
@@ -41,7 +40,7 @@ def read_by_tile(source: Source, reader: TileReader, places: Array, out: Array) 
                 ]
 
     with ThreadPoolExecutor(available_threads()) as pool:
-        for _ in pool.map(read, parts):
+        for _ in pool.map(read, _parts(places, side, reader, shape)):
             pass
 
 
@@ -50,7 +49,7 @@ class _Group:
     """Tiles that lie together, in the order of the file."""
 
     tiles: list[Box]
-    copies: list[list[list[int]]]
+    copies: list[list[tuple[int, ...]]]
     """Of each tile what is copied: number of the patch, first pixel (y, x) in it, height, width, first pixel in the tile."""
 
 
@@ -62,13 +61,14 @@ def _parts(places: Array, side: int, reader: TileReader, shape: Array) -> Iterat
     patch, tile, group = patch[order], tile[order], group[order]
     start, stop = places[patch], np.minimum(tile + np.array(reader.tile), shape)
     low, high = np.maximum(start, tile), np.minimum(start + side, stop)
-    copies = np.column_stack([patch, low - start, high - low, low - tile])
+    columns = np.column_stack([patch, low - start, high - low, low - tile]).T.tolist()
     of_group = _changes(group)
     for first, last in pairwise(of_group):
         of_tile = _changes(tile[first:last]) + first
         corners = zip(tile[of_tile[:-1]].tolist(), stop[of_tile[:-1]].tolist(), strict=True)
         yield _Group(
-            [Box(tuple(a), tuple(b)) for a, b in corners], [copies[a:b].tolist() for a, b in pairwise(of_tile)]
+            [Box(tuple(a), tuple(b)) for a, b in corners],
+            [list(zip(*(column[a:b] for column in columns), strict=True)) for a, b in pairwise(of_tile.tolist())],
         )
 
 

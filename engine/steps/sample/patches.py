@@ -18,6 +18,7 @@ from ....stores.array import ArraySpec, StoredArray
 from ....stores.frame import Array, Box
 from ....stores.image import attributes_of
 from ...compute.machine import available_threads
+from ...compute.resources import resources
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.settings import PatchSettings, SampledSettings
@@ -61,23 +62,25 @@ def write_patches(job: Job[SampledSettings], unit: Unit) -> Outcome:
     start = unit.start[0]
     spec = patches_spec(job, len(owners))
     stop = min(start + shards_per_unit(spec) * spec.shard[0], len(owners))
-    batch = np.empty((stop - start, *spec.shape[1:]), spec.dtype)
-    with outcome.clock("read"):
-        for owner, members in groupby(range(start, stop), lambda r: int(owners[r])):
-            first, count = start, len(list(members))
-            start += count
-            slide, where = slides[owner], places[first : first + count]
-            pixels = batch[first - unit.start[0] :][:count]
-            read_patches(job.image(slide), where, job.settings.side, out=pixels)
-            prepared = prepare_of(job, slide)(pixels, where)
-            if prepared is not pixels:
-                pixels[...] = prepared
-    with outcome.clock("write"), ThreadPoolExecutor(available_threads()) as pool:
-        array = StoredArray(job.folder.samples / "patches", spec)
-        for box in Box(unit.start, (stop, *spec.shape[1:])).cut(spec.shard):
-            rows = batch[box.start[0] - unit.start[0] : box.stop[0] - unit.start[0]]
-            outcome.files.append(array.write(box, rows, pool))
-    outcome.facts["patches"] = len(batch)
+    with resources().memory.array((stop - start, *spec.shape[1:]), spec.dtype) as batch:
+        with outcome.clock("read"):
+            for owner, members in groupby(range(start, stop), lambda r: int(owners[r])):
+                first, count = start, len(list(members))
+                start += count
+                slide, where = slides[owner], places[first : first + count]
+                pixels = batch[first - unit.start[0] :][:count]
+                read_patches(job.image(slide), where, job.settings.side, out=pixels)
+                prepared = prepare_of(job, slide)(pixels, where)
+                if prepared is not pixels:
+                    pixels[...] = prepared
+        with outcome.clock("write"), ThreadPoolExecutor(available_threads()) as pool:
+            array = StoredArray(job.folder.samples / "patches", spec)
+            for box in Box(unit.start, (stop, *spec.shape[1:])).cut(spec.shard):
+                rows = batch[box.start[0] - unit.start[0] : box.stop[0] - unit.start[0]]
+                outcome.files.append(array.write(box, rows, pool))
+    outcome.facts["patches"] = stop - unit.start[0]
+    if stop == len(owners):  # training needs the room
+        resources().memory.clear()
     return outcome
 
 

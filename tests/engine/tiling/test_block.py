@@ -43,7 +43,8 @@ def test_a_block_read_tile_by_tile_has_the_same_pixels_and_loses_whole_tiles(rea
     source = TiledSource(pixels, broken=(Box((700, 60), (701, 61)),))
     tiles = Tiles.of(grid(Box((64, 0), (1280, 128)), (64, 64), (16, 16)))
     with Block(source, Box((48, -16), (1296, 144)), 0, nullcontext, readers) as block:
-        sound, found = block.sound(tiles), block.cut(tiles)
+        sound, found = block.sound(tiles), np.empty((len(tiles), 3, 96, 96), np.uint8)
+        block.cut(tiles, found)
     padded = np.pad(pixels, ((0, 0), (16, 16), (16, 16)), constant_values=255)
     for tile, (top, left) in zip(found[sound], tiles.starts[sound] + 16, strict=True):
         np.testing.assert_array_equal(tile, padded[:, top : top + 96, left : left + 96])
@@ -57,8 +58,8 @@ def test_bands_may_be_read_side_by_side(readers: int) -> None:
     source = MemorySource(pixels, broken=(Box((700, 0), (720, 64)),))
     tiles = Tiles.of(grid(Box((0, 0), (2048, 64)), (64, 64), (16, 16)))
     with Block(source, Box((-16, -16), (2080, 80)), 0, nullcontext, readers) as block:
-        sound = block.sound(tiles)
-        found = block.cut(tiles)
+        sound, found = block.sound(tiles), np.empty((len(tiles), 3, 96, 96), np.uint8)
+        block.cut(tiles, found)
     padded = np.pad(pixels, ((0, 0), (16, 16), (16, 16)), constant_values=255)
     for tile, (top, left) in zip(found[sound], tiles.starts[sound] + 16, strict=True):
         np.testing.assert_array_equal(tile, padded[:, top : top + 96, left : left + 96])

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tile_engine.engine.tiling import plan as plan_module
-from tile_engine.engine.tiling.execute import run
+from tile_engine.engine.tiling.execute import BegunUnit, begin, execute, run
 from tile_engine.engine.tiling.plan import Numerics, Plan
 from tile_engine.engine.tiling.samplers import grid
 from tile_engine.errors import MachineError, SettingsError
@@ -272,3 +272,39 @@ def test_a_batch_is_prepared_by_where_its_tiles_begin(workers: Any) -> None:
     y, x = np.indices(plan.layers["sum"].values.shape[1:]) // 2 * 8 - 2
     cells = (4 + 2 * 2) ** 2
     np.testing.assert_array_equal(plan.layers["sum"].values[0], ((y + x) % 251 + 2) * cells)
+
+
+def test_a_unit_may_be_begun_before_and_the_next_one_while_the_model_computes() -> None:
+    """`then` comes with the last pixels, before the last results: two units that overlap write what they write one by one."""
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 40, 64), np.uint8)
+    model, events = Neighbourhood((2, 2), (1, 1)), list[str]()
+
+    @dataclass(frozen=True)
+    class Late(Neighbourhood):
+        def __call__(self, batches: Iterator[np.ndarray]) -> Iterator[Mapping[str, np.ndarray]]:
+            kept = list(super().__call__(batches))
+            events.append("computed")
+            yield from kept
+
+    def plan_by(model: Neighbourhood) -> Plan:
+        frame = Frame(("y", "x"), (20, 32), (2.0, 2.0))
+        layers = {
+            name: MemoryLayer(frame, chunks=(4, 4), channels=n, dtype=t) for name, (n, t) in model.outputs.items()
+        }
+        tiles = partial(grid, shape=(4, 4), halo=(1, 1))
+        return Plan(MemorySource(pixels), tiles, model, layers, unit=(40, 32), numerics=Numerics(batch=7))
+
+    one_by_one, ahead = plan_by(model), plan_by(Late(model.stride, model.halo))
+    run(one_by_one)
+    first, second = ahead.units()
+    begun: list[BegunUnit] = []
+
+    def then() -> None:
+        events.append("then")
+        begun.append(begin(ahead, second))
+
+    execute(ahead, first, then=then)
+    assert events == ["then", "computed"]
+    assert execute(ahead, second, begun[0]).facts == {"masked": 0, "tiles": 80}
+    for name, layer in one_by_one.layers.items():
+        np.testing.assert_array_equal(ahead.layers[name].values, layer.values)

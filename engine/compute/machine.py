@@ -30,10 +30,6 @@ def available_threads() -> int:
 
     A dask-cuda worker has one thread, which waits for its GPU, and decodes with its share of the cores.
     """
-<<<<<<< HEAD
-    if "distributed" in sys.modules:
-        from distributed import get_worker
-=======
     worker = dask_worker()
     if worker is None:
         return cores()
@@ -41,7 +37,6 @@ def available_threads() -> int:
         return max(1, cores() // max(1, _gpu_count()))
     return int(worker.state.nthreads)
 
->>>>>>> help-apply
 
 def dask_worker() -> Any:
     """The dask worker that this thread works for; None in a process that may use all cores."""

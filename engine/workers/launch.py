@@ -47,7 +47,9 @@ def cluster_settings(order: ClusterSpec) -> Any:
 
     ttl = parse_timedelta(dask.config.get("distributed.scheduler.worker-ttl", None) or order.silence)
     given = dask.config.get("distributed.nanny.pre-spawn-environ")
-    read_at_start = {n: str(v) for n, v in given.items() if not n.startswith("MALLOC_")}  # each process sets those itself
+    read_at_start = {
+        n: str(v) for n, v in given.items() if not n.startswith("MALLOC_")
+    }  # each process sets those itself
     forks = order.kind == "local" and can_fork(read_at_start)
     forked = {"distributed.worker.multiprocessing-method": "forkserver"} if forks else {}
     return dask.config.set(

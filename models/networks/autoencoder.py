@@ -24,6 +24,8 @@ from torch import Tensor, nn
 
 from ...errors import SettingsError
 from ..seeds import generator, initialise
+from .bf16 import asks_for_bf16, maps_in_bf16
+from .interleaved import interleaved
 
 Array = npt.NDArray[Any]
 SMALLEST_PATCH = {2: 32, 3: 16}
@@ -113,8 +115,11 @@ class Autoencoder(nn.Module):
         self.to(memory_format=self._format)  # type: ignore[call-overload]
 
     def encode(self, patches_BCYX: Tensor) -> Tensor:
-        """Embeddings (B, F) of float patches in [0, 1]."""
-        deep: Tensor = self.encoder(_centred(patches_BCYX, self._format))
+        """Embeddings (B, F) of patches, stored ones or float in [0, 1]."""
+        if self.axes == 2 and not self.training and asks_for_bf16(patches_BCYX):
+            deep = maps_in_bf16(self.encoder, patches_BCYX)
+        else:
+            deep = self.encoder(_centred(patches_BCYX, self._format))
         features = deep.flatten(2).mean(2) if self.pooled else deep.contiguous().flatten(1)
         embeddings_BF: Tensor = self.to_code(features)
         return embeddings_BF
@@ -140,17 +145,19 @@ class Autoencoder(nn.Module):
 
 
 def _centred(patches_BCYX: Tensor, layout: torch.memory_format) -> Tensor:
-    """4 (patches - 0.5) in the layout of the convolutions; the same bits either way.
+    """4 (`to_float` of patches - 0.5) in the layout of the convolutions; the same bits either way.
 
     On a CPU a few patches at a time, which stay in its cache: with whole batches this took as long as the convolutions.
     """
     if patches_BCYX.device.type != "cpu" or patches_BCYX.requires_grad or not patches_BCYX.numel():
-        return (patches_BCYX - 0.5).contiguous(memory_format=layout).mul_(4.0)
+        return (to_float(patches_BCYX) - 0.5).contiguous(memory_format=layout).mul_(4.0)
     same = patches_BCYX.is_contiguous(memory_format=layout)  # patches of one channel are in either layout
-    centred_BCYX = torch.empty_like(patches_BCYX, memory_format=torch.preserve_format if same else layout)
-    some = max(1, CACHED_BYTES // patches_BCYX[0].nbytes)
+    kept = torch.preserve_format if same else layout
+    centred_BCYX = torch.empty_like(patches_BCYX, dtype=torch.float32, memory_format=kept)
+    some = max(1, CACHED_BYTES // centred_BCYX[0].nbytes)
     for at in range(0, len(patches_BCYX), some):
-        centred_BCYX[at : at + some].copy_((patches_BCYX[at : at + some] - 0.5).mul_(4.0))
+        part_BCYX = to_float(interleaved(patches_BCYX[at : at + some]))
+        torch.sub(part_BCYX, 0.5, out=centred_BCYX[at : at + some]).mul_(4.0)
     return centred_BCYX
 
 

@@ -11,6 +11,7 @@ neighbouring pixels along x are one with twice the channels: the same sums, of w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -59,13 +60,13 @@ def maps_in_bf16(blocks: nn.Sequential, patches_BCYX: Tensor) -> Tensor:
 def _pairs(patches_BCYX: Tensor, grey: float) -> Tensor:
     """Patches less `grey` in a frame of zeros, two neighbours along x as one: (B, 2 C, Y + 2, X / 2 + 1) in bf16."""
     batch, channels, height, width = patches_BCYX.shape
-    framed_BYXC = torch.zeros(batch, height + 2, width + 2, channels, dtype=torch.bfloat16)
     pixels_BYXC = interleaved(patches_BCYX).permute(0, 2, 3, 1)
-    inside_BYXC = framed_BYXC[:, 1:-1, 1:-1]
+    framed_BYXC = torch.empty(batch, height + 2, width + 2, channels, dtype=torch.bfloat16)
     if pixels_BYXC.dtype == torch.uint8:
-        inside_BYXC.copy_(pixels_BYXC).sub_(grey)
+        bits_BYR = framed_BYXC.view(torch.uint16).flatten(2).numpy()
+        compiled(_frame_bytes)(bits_BYR, pixels_BYXC.flatten(2).numpy(), channels)
     else:
-        inside_BYXC.copy_(pixels_BYXC.to(torch.float32) - grey)
+        framed_BYXC.zero_()[:, 1:-1, 1:-1].copy_(pixels_BYXC.to(torch.float32) - grey)
     return framed_BYXC.view(batch, height + 2, width // 2 + 1, 2 * channels).permute(0, 3, 1, 2)
 
 
@@ -81,19 +82,34 @@ def _normalised(maps_BCYX: Tensor, norm: nn.GroupNorm) -> Tensor:
     maps_BYXC = maps_BCYX.permute(0, 2, 3, 1).contiguous()
     values_BPC = maps_BYXC.view(len(maps_BYXC), -1, norm.num_channels).view(torch.uint16).numpy()
     gain, bias = norm.weight.detach().numpy(), norm.bias.detach().numpy()
-    _loop()(values_BPC, gain, bias, norm.num_groups, norm.eps)
+    compiled(_normalise)(values_BPC, gain, bias, norm.num_groups, norm.eps)
     return maps_BYXC.permute(0, 3, 1, 2)
 
 
 @cache
-def _loop() -> Any:
+def compiled(loop: Callable[..., None]) -> Callable[..., None]:
     """The loop, compiled; it is kept on disk where numba finds a folder to write to (NUMBA_CACHE_DIR)."""
     from numba import njit
 
     try:
-        return njit(nogil=True, cache=True)(_normalise)
+        fast: Callable[..., None] = njit(nogil=True, cache=True)(loop)
     except RuntimeError:
-        return njit(nogil=True)(_normalise)
+        fast = njit(nogil=True)(loop)
+    return fast
+
+
+def _frame_bytes(bits_BYR: Array, bytes_BYR: Array, channels: int) -> None:
+    """Bytes less 127.5 as the bits of bf16, in a frame of zeros one pixel wide."""
+    batch, height, length = bytes_BYR.shape
+    grey, high = np.float32(127.5), np.uint32(16)
+    for b in range(batch):
+        bits_BYR[b, 0], bits_BYR[b, height + 1] = 0, 0
+        for y in range(height):
+            row, line = bytes_BYR[b, y], bits_BYR[b, y + 1]
+            line[:channels], line[length + channels :] = 0, 0
+            inside = line[channels : length + channels]
+            for r in range(length):
+                inside[r] = np.uint16(np.float32(np.float32(row[r]) - grey).view(np.uint32) >> high)
 
 
 def _normalise(values_BPC: Array, gain_C: Array, bias_C: Array, groups: int, epsilon: float) -> None:
@@ -129,4 +145,6 @@ def _normalise(values_BPC: Array, gain_C: Array, bias_C: Array, groups: int, eps
                 value = value * scale[c] + shift[c]
                 value = zero if value < zero else value
                 bits = np.float32(value).view(np.uint32)
-                values_BPC[b, p, c] = np.uint16((bits + half + ((bits >> high) & one)) >> high)  # to nearest, ties to even
+                values_BPC[b, p, c] = np.uint16(
+                    (bits + half + ((bits >> high) & one)) >> high
+                )  # to nearest, ties to even

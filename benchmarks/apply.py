@@ -49,10 +49,13 @@ def main() -> None:
         plan.check()
         units = sorted(plan.units(), key=lambda unit: -count(plan, [unit]))[: given.units or (1 if given.quick else 4)]
         many = count(plan, units)
+        in_bf16 = replace(plan, model=replace(plan.model, dtype="bf16"))
         work: dict[str, Callable[[], Seconds]] = {
             "the network alone": lambda: network_rate(plan.model, many),
             "apply": lambda: engine_rate(plan, units, many),
             "apply, background not filled": lambda: engine_rate(replace(plan, prepare=unchanged), units, many),
+            "the network alone, bf16": lambda: network_rate(in_bf16.model, many),
+            "apply, bf16": lambda: engine_rate(in_bf16, units, many),
         }
         rows = compare(work, given.repeat)
         found = on_card(plan, units, many, given.repeat)

@@ -80,13 +80,11 @@ class PatchNetwork:
         """Results of stored patches (B, C, Y, X) on their device: one row per patch, in the stored types."""
         import torch
 
-        from ...models.networks.autoencoder import to_float
-
         bf16 = torch.autocast(batch_BCYX.device.type, torch.bfloat16, enabled=self.dtype == "bf16", cache_enabled=False)
         with torch.inference_mode(), bf16:
             if self.clusterer is None:
-                return {"embedding": self.autoencoder.encode(to_float(batch_BCYX)).to(torch.float16)}
-            p_BK, embeddings_BF = self.clusterer(to_float(batch_BCYX))
+                return {"embedding": self.autoencoder.encode(batch_BCYX).to(torch.float16)}
+            p_BK, embeddings_BF = self.clusterer(batch_BCYX)
             confidence_B, cluster_B = p_BK.float().max(1)
             return {
                 "assignment": (self.clusterer.divide(cluster_B, embeddings_BF) + 1).to(torch.uint8).unsqueeze(1),

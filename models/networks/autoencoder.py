@@ -24,6 +24,8 @@ from torch import Tensor, nn
 
 from ...errors import SettingsError
 from ..seeds import generator, initialise
+from .bf16 import asks_for_bf16, maps_in_bf16
+from .interleaved import interleaved
 
 Array = npt.NDArray[Any]
 SMALLEST_PATCH = {2: 32, 3: 16}
@@ -34,6 +36,11 @@ COARSE_STEM_FROM = 96
 """The first convolution has stride 4 for patches of at least this many pixels a side, else stride 2."""
 CACHED_BYTES = 2**20
 """Bytes of patches that are centred at a time: they fit in the cache of one core."""
+PART = 32
+"""Patches whose maps a CPU computes at a time where no gradient is asked for; the bits are those of a whole batch.
+
+The C library may give back to the system what larger maps lay in and take it anew for every batch: up to a third of the time.
+"""
 MIN_BOTTOM_CELLS = 6
 """The encoder adds convolutions of stride 2, at most one per width, while at least this many cells a side remain."""
 
@@ -113,11 +120,22 @@ class Autoencoder(nn.Module):
         self.to(memory_format=self._format)  # type: ignore[call-overload]
 
     def encode(self, patches_BCYX: Tensor) -> Tensor:
-        """Embeddings (B, F) of float patches in [0, 1]."""
-        deep: Tensor = self.encoder(_centred(patches_BCYX, self._format))
+        """Embeddings (B, F) of patches, stored ones or float in [0, 1]."""
+        parts = patches_BCYX.split(PART)
+        if patches_BCYX.device.type != "cpu" or torch.is_grad_enabled() or len(parts) == 1:
+            deep = self._maps(patches_BCYX)
+        else:
+            deep = torch.cat([self._maps(part_BCYX) for part_BCYX in parts])
         features = deep.flatten(2).mean(2) if self.pooled else deep.contiguous().flatten(1)
         embeddings_BF: Tensor = self.to_code(features)
         return embeddings_BF
+
+    def _maps(self, patches_BCYX: Tensor) -> Tensor:
+        """What the convolutions make of patches."""
+        if self.axes == 2 and not self.training and asks_for_bf16(patches_BCYX):
+            return maps_in_bf16(self.encoder, patches_BCYX)
+        maps_BCYX: Tensor = self.encoder(_centred(patches_BCYX, self._format))
+        return maps_BCYX
 
     def decode(self, embeddings_BF: Tensor) -> Tensor:
         """Patches (B, C, Y, X) of embeddings; about [0, 1], not clipped."""
@@ -140,17 +158,19 @@ class Autoencoder(nn.Module):
 
 
 def _centred(patches_BCYX: Tensor, layout: torch.memory_format) -> Tensor:
-    """4 (patches - 0.5) in the layout of the convolutions; the same bits either way.
+    """4 (`to_float` of patches - 0.5) in the layout of the convolutions; the same bits either way.
 
     On a CPU a few patches at a time, which stay in its cache: with whole batches this took as long as the convolutions.
     """
     if patches_BCYX.device.type != "cpu" or patches_BCYX.requires_grad or not patches_BCYX.numel():
-        return (patches_BCYX - 0.5).contiguous(memory_format=layout).mul_(4.0)
+        return (to_float(patches_BCYX) - 0.5).contiguous(memory_format=layout).mul_(4.0)
     same = patches_BCYX.is_contiguous(memory_format=layout)  # patches of one channel are in either layout
-    centred_BCYX = torch.empty_like(patches_BCYX, memory_format=torch.preserve_format if same else layout)
-    some = max(1, CACHED_BYTES // patches_BCYX[0].nbytes)
+    kept = torch.preserve_format if same else layout
+    centred_BCYX = torch.empty_like(patches_BCYX, dtype=torch.float32, memory_format=kept)
+    some = max(1, CACHED_BYTES // centred_BCYX[0].nbytes)
     for at in range(0, len(patches_BCYX), some):
-        centred_BCYX[at : at + some].copy_((patches_BCYX[at : at + some] - 0.5).mul_(4.0))
+        part_BCYX = to_float(interleaved(patches_BCYX[at : at + some]))
+        torch.sub(part_BCYX, 0.5, out=centred_BCYX[at : at + some]).mul_(4.0)
     return centred_BCYX
 
 

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .autoencoder import to_float
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Mean and standard deviation of red, green, blue in ImageNet, values from 0 to 1: what most published weights expect."""
@@ -16,7 +18,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Patches (B, 3, Y, X) in [0, 1] -> input of the network (B, 3, size, size).
+    """Patches (B, 3, Y, X), stored ones or float in [0, 1] -> input of the network (B, 3, size, size).
 
     Patches of another size are resized bilinearly, with antialiasing where they are made smaller.
 
@@ -31,6 +33,7 @@ class Preparation:
     std: tuple[float, ...] = IMAGENET_STD
 
     def __call__(self, patches_BCYX: Tensor) -> Tensor:
+        patches_BCYX = to_float(patches_BCYX)
         if patches_BCYX.shape[-2:] != (self.size, self.size):
             patches_BCYX = F.interpolate(
                 patches_BCYX, (self.size, self.size), mode="bilinear", align_corners=False, antialias=True

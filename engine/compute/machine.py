@@ -58,8 +58,9 @@ def _gpu_count() -> int:
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's `mallopt`."""
-KEPT_BYTES, LARGE_BYTES = 2**28, 2**22
-"""Freed memory that a process keeps; size from which a piece has pages of its own, as numpy asks for huge ones there."""
+KEPT_BYTES, LARGE_BYTES = 2**28, 2**25
+"""Freed memory that a process keeps; size from which a piece has pages of its own, the most that glibc takes: maps of a network
+have up to 30 MB."""
 
 
 @lru_cache(maxsize=1)

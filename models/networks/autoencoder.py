@@ -39,7 +39,7 @@ CACHED_BYTES = 2**20
 PART = 32
 """Patches whose maps a CPU computes at a time where no gradient is asked for; the bits are those of a whole batch.
 
-The C library may give back to the system what larger maps lay in and take it anew for every batch: up to a third of the time.
+Larger maps get pages of their own from the C library, which are made anew for every batch (see `keep_freed_memory`).
 """
 MIN_BOTTOM_CELLS = 6
 """The encoder adds convolutions of stride 2, at most one per width, while at least this many cells a side remain."""
@@ -121,7 +121,7 @@ class Autoencoder(nn.Module):
 
     def encode(self, patches_BCYX: Tensor) -> Tensor:
         """Embeddings (B, F) of patches, stored ones or float in [0, 1]."""
-        parts = patches_BCYX.split(PART)
+        parts = torch.split(patches_BCYX, PART)
         if patches_BCYX.device.type != "cpu" or torch.is_grad_enabled() or len(parts) == 1:
             deep = self._maps(patches_BCYX)
         else:

@@ -33,7 +33,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Library]:
 
 def test_a_process_keeps_freed_memory_for_the_next_block(library: _Library) -> None:
     machine.keep_freed_memory()
-    assert library.set == {-1: 2**28, -3: 2**22}
+    assert library.set == {-1: 2**28, -3: 2**25}
 
 
 def test_a_users_own_threshold_stays(library: _Library, monkeypatch: pytest.MonkeyPatch) -> None:

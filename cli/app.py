@@ -169,7 +169,7 @@ def main() -> None:
 
 def _end() -> None:
     """End the process without taking thousands of imported modules to pieces, which takes Python a third of a second; an error
-    that has no exit status is left to Python.
+    that has no exit status is left to Python, and all of it where a profiler or a measure of coverage looks on.
 
     If a unit that never ends was left behind in it, and after an interrupt, as a person waits, no thread is waited for. All of
     ours is given back by then.
@@ -179,17 +179,20 @@ def _end() -> None:
     error = sys.exc_info()[1]
     status = error.code if isinstance(error, SystemExit) else 1
     at_once = any_left_behind() or status in INTERRUPTED
+    if not at_once and (not isinstance(error, SystemExit) or sys.getprofile() or sys.gettrace()):
+        return
     if not isinstance(error, SystemExit):
-        if not at_once:
-            return
         traceback.print_exc()
+    elif isinstance(status, str):  # a library's own message
+        print(status, file=sys.stderr)
     if not at_once:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:  # nobody reads it any more, which Python tells
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # closed by whoever started the command
+                stream.flush()
+    except (OSError, ValueError):  # nobody reads it any more, which Python tells
         return
     os._exit(status if isinstance(status, int) else int(status is not None))
 

@@ -96,12 +96,12 @@ def with_file(
 def resume(out: str | Path, *, options: RunOptions | None = None, **settings: Any) -> Run:
     """Resume the run in `out` with the images that it began with; `settings` given here replace those of the run."""
     from ...stores.remote import absolute
+    from ..runtime import start
     from ..runtime.divide import warn_together
-    from ..runtime.start import resume
 
     options = options or RunOptions()
     warn_together(absolute(out), options.report)
-    return _changed(resume(out, options=options, **settings), options)
+    return _changed(start.resume(out, options=options, **settings), options)
 
 
 def relabel(
@@ -120,10 +120,10 @@ def relabel(
     choice, and later commands keep it. Raises SettingsError for a run without clusters (E_NO_CLUSTERS), for a level or cluster
     that the tree does not have, and for a `match` with a run of other images (E_MATCH).
     """
-    from ..runtime.start import relabel
+    from ..runtime import start
 
     options = options or RunOptions()
-    return _changed(relabel(out, options=options, level=k, classes=classes, match=match), options)
+    return _changed(start.relabel(out, options=options, level=k, classes=classes, match=match), options)
 
 
 def _changed(out: Path, options: RunOptions) -> Run:

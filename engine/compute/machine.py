@@ -68,12 +68,12 @@ def keep_freed_memory() -> None:
     """Let this process keep the memory of one block of pixels for the next.
 
     By default glibc gives what is freed back at once, until it has seen larger pieces, and dask's workers do always: then the
-    pages of every encoded chunk are made anew, which takes longer than its compression. Who sets `MALLOC_MMAP_THRESHOLD_`
-    decides for himself; other systems' libraries have no such parameter."""
+    pages of every encoded chunk are made anew, which takes longer than its compression. It holds until the process ends.
+    Who sets `MALLOC_MMAP_THRESHOLD_` or `GLIBC_TUNABLES` decides for himself; other systems have no such parameter."""
     import ctypes
 
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
+    if mallopt and not {"MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"} & os.environ.keys():
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
         mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
 

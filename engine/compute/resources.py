@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -79,8 +79,8 @@ class Resources:
         """Networks on this process's GPU."""
         self.memory = SpareMemory()
         """Memory of a unit's pixels."""
-        self.begun = Bounded(1)
-        """The unit that is next, while its pixels are read."""
+        self.begun: deque[tuple[Hashable, Any]] = deque()
+        """The unit that is next, with its key, while its pixels are read."""
 
     def slide(self, job: Job[Any], image: str) -> Slide:
         """A slide of a run, open; its quarantined tiles are masked."""

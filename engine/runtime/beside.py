@@ -15,6 +15,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -172,6 +173,17 @@ def record_beside(out: Path, names: list[str]) -> None:
         write_whole(path, json.dumps(names).encode())
     else:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def attempted_beside(out: Path, unit: Unit) -> Iterator[None]:
+    """Record on disk that a unit is being attempted beside others."""
+    died = died_beside(out)
+    record_beside(out, [*died, called(unit)])
+    try:
+        yield
+    finally:
+        record_beside(out, died)
 
 
 def forget_died(out: Path, step: str) -> None:

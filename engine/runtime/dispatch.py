@@ -27,7 +27,7 @@ from ..compute.resources import leave_resources
 from ..pipeline.unit import Unit
 from ..workers.pool import WorkerPool
 from ..workers.window import Died
-from .beside import Beside, Leader, called, died_beside, record_beside
+from .beside import Beside, Leader, attempted_beside, called, died_beside
 from .isolate import in_isolation
 from .perform import Summary, perform
 from .unit_thread import OverdueError, UnitThread
@@ -103,15 +103,11 @@ def _here(out: Path, limit: float, thread: UnitThread, unit: Unit) -> Summary:
 def _beside(out: Path, limit: float, thread: UnitThread, unit: Unit) -> Generator[Any, None, None]:
     """Begin a unit of a slide in a thread of the run's own process, and yield the time at which it must have ended; then wait
     for it, and yield its summary."""
-    died = died_beside(out)
-    record_beside(out, [*died, called(unit)])
-    try:
+    with attempted_beside(out, unit):
         thread.begin(partial(perform, out, unit))
         ends = time.monotonic() + limit
         yield ends
         summary = _result(out, limit, thread, unit, ends)
-    finally:
-        record_beside(out, died)
     yield summary
 
 

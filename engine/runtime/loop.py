@@ -115,7 +115,9 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     context.report(count.event())
     with (
         watched(job, step, title=step.title, report=partial(written_at_once, context)) as noticed,
-        done_meanwhile(job, step, context.limit, lambda: context.stop.requested) if is_here else nullcontext(),
+        done_meanwhile(job, step, context.limit, lambda: context.stop.requested, partial(_begin, job))
+        if is_here
+        else nullcontext(),
         closing(answers_of(job, step, units, context, tell_of_follower)) as summaries,
     ):
         for summary in summaries:
@@ -276,6 +278,12 @@ def _mark(
         wall=round((previous.wall if previous else 0.0) + wall, 3),
     )
     write_run(job.folder, run.with_step(step, record))
+
+
+def _begin(job: Job[RunSettings], step: str) -> None:
+    """Note that a later step may be begun, so that its outputs are removed where they are to be made anew."""
+    if not read_run(job.folder).is_complete([step]):
+        _mark(job, step, "running", {}, wall=0.0)
 
 
 def _needs_before(job: Job[RunSettings], stage: str) -> None:

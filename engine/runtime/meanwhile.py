@@ -22,7 +22,7 @@ from ..pipeline.job import Job
 from ..pipeline.settings import RunSettings
 from ..pipeline.step import Step
 from ..pipeline.unit import Unit
-from .beside import called, died_beside, record_beside
+from .beside import attempted_beside, called, died_beside
 from .perform import perform
 from .unit_thread import OverdueError, UnitThread
 
@@ -33,11 +33,25 @@ LEAST_MEMORY = 1_000_000_000
 
 
 @contextmanager
-def done_meanwhile(job: Job[RunSettings], step: Step, limit: float, is_stopping: Callable[[], bool]) -> Iterator[None]:
-    """While the block runs, do units of the steps that `step.meanwhile` names. `limit`: seconds for the last of them to end."""
-    if not step.meanwhile or available_memory() < LEAST_MEMORY:
+def done_meanwhile(
+    job: Job[RunSettings],
+    step: Step,
+    limit: float,
+    is_stopping: Callable[[], bool],
+    begin: Callable[[str], None] = lambda name: None,
+) -> Iterator[None]:
+    """While the block runs, do units of the steps that `step.meanwhile` names. `limit`: seconds for the last of them to end.
+
+    `begin`: called with the name of each step that may be begun, before it is."""
+    if not step.meanwhile:
         yield
         return
+    if (free := available_memory()) < LEAST_MEMORY:
+        log.info("nothing is done beside %r: %d MB of memory are free", step.title, free // 10**6)
+        yield
+        return
+    for name in step.meanwhile:
+        begin(name)
     is_done: list[bool] = []
     with UnitThread() as thread:
         thread.begin(partial(_do_units, job, step, lambda: bool(is_done) or is_stopping()))
@@ -50,6 +64,7 @@ def done_meanwhile(job: Job[RunSettings], step: Step, limit: float, is_stopping:
         try:
             thread.result(limit)
         except OverdueError:
+            log.warning("what is done beside %r took more than %g s longer: it is left behind", step.title, limit)
             leave_resources()
 
 
@@ -61,13 +76,11 @@ def _do_units(job: Job[RunSettings], step: Step, is_over: Callable[[], bool]) ->
         for unit in _units(job, step):
             if is_over() or called(unit) in died:  # what comes after that unit may need it
                 return
-            record_beside(out, [*died, called(unit)])
-            if perform(out, unit).rejected:
-                return
+            with attempted_beside(out, unit):
+                if perform(out, unit).rejected:
+                    return
     except Exception:
         log.info("what was done beside %r is left to its own step", step.title, exc_info=True)
-    finally:
-        record_beside(out, died)
 
 
 def _units(job: Job[RunSettings], step: Step) -> Iterator[Unit]:

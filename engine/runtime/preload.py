@@ -19,7 +19,7 @@ def _import_all(run: str, variant: str) -> None:
     modules = cast("dict[str, object]", sys.modules)
     modules["torch"] = None
     try:
-        with suppress(ImportError):
+        with suppress(Exception):  # a worker imports the rest, and says what is wrong
             from ..runs import pipeline
             from ..steps.convert import geometry, tissue
             from . import perform  # noqa: F401 - for the workers
@@ -31,5 +31,5 @@ def _import_all(run: str, variant: str) -> None:
         del modules["torch"]
 
 
-if VARIABLE in os.environ and "torch" not in sys.modules:
-    _import_all(*os.environ.pop(VARIABLE).split())
+if (_run := os.environ.pop(VARIABLE, "")) and "torch" not in sys.modules:
+    _import_all(*_run.split())

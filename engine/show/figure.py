@@ -76,8 +76,8 @@ class _SharedStyle:
         with self._lock:
             if not self._users:
                 self._restore.enter_context(matplotlib.rc_context(STYLE))  # type: ignore[arg-type]  # typed as 300 literals
-                self._restore.enter_context(warnings.catch_warnings())
-                # characters that the font lacks are drawn as boxes; their warnings are not logged
+                # Characters that the font lacks are drawn as boxes; their warnings are not logged. No context puts the filters
+                # back: they are those of all threads.
                 warnings.filterwarnings("ignore", message="Glyph .* missing from")
             self._users += 1  # last: where the style cannot be entered, nobody is counted as its user
 

@@ -5,10 +5,11 @@ Two steps: `tiles` (the network; one unit is one label shard) and `layers` (the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
-from itertools import chain, pairwise
-from typing import Any
+from itertools import pairwise
+from typing import Any, cast
 
 import numpy as np
 
@@ -88,6 +89,8 @@ def apply_network(job: Job[PatchSettings], unit: Unit) -> Outcome:
         outcome.facts["unlike"] = trained(job).unlike(embedding.T, fine[fine > 0])
         if job.settings.dtype == "bf16":
             outcome.facts["in_float32"] = same_in_float32(plan, trained(job), box, fine)
+    if unit.slide == next(reversed(job.slides)) and not resources().begun:  # what follows needs the room
+        resources().memory.clear()
     return outcome
 
 
@@ -97,10 +100,17 @@ def _box(plan: Plan, unit: Unit) -> Box:
 
 def _begun(job: Job[PatchSettings], plan: Plan, unit: Unit) -> BegunUnit:
     """The unit, whose pixels may have been read beside the unit before."""
-    held, key = resources().begun, (job.folder.out, job.ledger_key(unit.step, unit.slide), unit.name)
-    begun: BegunUnit = held.get(key, lambda: begin(plan, _box(plan, unit)))
-    held.clear()
-    return begun
+    held = resources().begun
+    while held:
+        key, begun = held.popleft()
+        if key == _key(job, unit):
+            return cast(BegunUnit, begun)
+        begun.drop()  # its slide was rejected, or another process did it
+    return begin(plan, _box(plan, unit))
+
+
+def _key(job: Job[PatchSettings], unit: Unit) -> tuple[Hashable, ...]:
+    return job.folder.out, job.ledger_key(unit.step, unit.slide), unit.name
 
 
 def _begin_next(job: Job[PatchSettings], plan: Plan, unit: Unit) -> None:
@@ -111,11 +121,11 @@ def _begin_next(job: Job[PatchSettings], plan: Plan, unit: Unit) -> None:
     """
     if job.pixels == "none" or dask_worker() is not None or plan.memory() > available_memory():
         return
-    key = job.ledger_key(unit.step, unit.slide)
-    following: Iterator[Unit | None] = chain(_units_of(job, unit.step, unit.slide), (None,))
-    after = next((b for a, b in pairwise(following) if a == unit), None)
-    if after is not None and Ledger(job.folder.out, unit.step, key).find(after.name) is None:
-        resources().begun.get((job.folder.out, key, after.name), lambda: begin(plan, _box(plan, after)))
+    ledger = Ledger(job.folder.out, unit.step, job.ledger_key(unit.step, unit.slide))
+    after = next((b for a, b in pairwise(_units_of(job, unit.step, unit.slide)) if a == unit), None)
+    if after is not None and ledger.find(after.name) is None:
+        with suppress(MemoryError):  # that unit's own, if it is still so then
+            resources().begun.append((_key(job, after), begin(plan, _box(plan, after))))
 
 
 def plan_of(job: Job[PatchSettings], slide: str) -> Plan:

@@ -37,6 +37,12 @@ class BegunUnit:
     block: Block | None
     """None where it has no tile."""
 
+    def drop(self) -> None:
+        """End the reading of a unit that is not done now."""
+        if self.block is not None:
+            with self.block:
+                pass
+
 
 def begin(plan: Plan, unit: Box) -> BegunUnit:
     """Begin to read the pixels of a unit; `execute` takes them."""

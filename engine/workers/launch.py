@@ -39,7 +39,8 @@ def cluster_settings(order: ClusterSpec) -> Any:
 
     The profiler is off: it keeps a picture of each of the last thousand seconds in every process, for a dashboard that is not
     started. A worker without a heartbeat is replaced by the scheduler: a timer inside a stopped process does not run. Local
-    workers are forked (see `fork_server`).
+    workers are forked (see `fork_server`). dask would set a variable, in the run's own process too, by which freed memory is
+    given back at once; each process sets what it keeps itself (see `keep_freed_memory`).
     """
     import dask
     import distributed.config  # noqa: F401 - dask knows its settings then
@@ -47,13 +48,12 @@ def cluster_settings(order: ClusterSpec) -> Any:
 
     ttl = parse_timedelta(dask.config.get("distributed.scheduler.worker-ttl", None) or order.silence)
     given = dask.config.get("distributed.nanny.pre-spawn-environ")
-    read_at_start = {
-        n: str(v) for n, v in given.items() if not n.startswith("MALLOC_")
-    }  # each process sets those itself
-    forks = order.kind == "local" and can_fork(read_at_start)
+    environment = {name: value for name, value in given.items() if (name, value) != DASKS_MALLOC}
+    forks = order.kind == "local" and can_fork({name: str(value) for name, value in environment.items()})
     forked = {"distributed.worker.multiprocessing-method": "forkserver"} if forks else {}
     return dask.config.set(
         {
+            "distributed.nanny.pre-spawn-environ": environment,
             "distributed.worker.profile.enabled": False,
             "distributed.scheduler.worker-ttl": f"{min(ttl, order.silence):g}s",
             **forked,
@@ -284,6 +284,7 @@ _ON_THIS_MACHINE: dict[str, Any] = {
     "security": True,  # keys for this cluster alone, on disk only for a moment, in a folder of this user
 }
 """Options of clusters on this machine."""
+DASKS_MALLOC = ("MALLOC_TRIM_THRESHOLD_", 65536)
 QUEUE_CLASSES = {
     "slurm": "SLURMCluster",
     "pbs": "PBSCluster",

@@ -71,7 +71,7 @@ def fit_umap(sample_NF: Array, seed: int = 0, epochs: int = 200) -> Projection:
         init="pca",
         precomputed_knn=(near.astype(np.int32), distance.astype(np.float32)),
     )
-    # Without an index UMAP adds no rows: we do. No context puts the filters back: it would do so to those of other threads.
+    # Without an index UMAP adds no rows: we do. No context puts the filters back: they are those of all threads.
     warnings.filterwarnings("ignore", r"precomputed_knn\[2\]", UserWarning)
     for _ in LOOPS:
         with suppress(OSError):  # a full disk keeps a loop that is compiled from being kept, not from being used
@@ -90,8 +90,8 @@ def _keep_compiled() -> None:
 
     Other threads go on while they run."""
     for loop in LOOPS:
-        loop.targetoptions["nogil"] = True
         with suppress(RuntimeError, AttributeError):  # numba found no folder to write to, or is told not to compile
+            loop.targetoptions["nogil"] = True
             loop.enable_caching()
 
 

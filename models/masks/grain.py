@@ -29,8 +29,8 @@ HUE, PIECE_HUE = 0.085, 0.13
 def blurred(plane: Array, sigma: float) -> Array:
     """A plane (Y, X), float32, under a Gaussian blur; `sigma` in pixels.
 
-    As `scipy.ndimage.gaussian_filter(plane, sigma, mode="nearest")`, with the same bits in half of the time: sums are of
-    float64, and rounded after each axis."""
+    As `scipy.ndimage.gaussian_filter(plane, sigma, mode="nearest")`, in half of the time. Sums are of float64, and
+    rounded after each axis, so the bits are the same but where a sum lies half-way between two numbers."""
     import cv2
 
     cv2.setNumThreads(1)  # units run in parallel already

@@ -15,6 +15,8 @@ def labelled(mask: Array) -> Array:
     """Number of the connected piece of each pixel, from 1 on; 0 outside the mask. Pixels that share a side connect."""
     import cv2
 
+    if not mask.size:  # OpenCV would end the process
+        return np.zeros(mask.shape, np.int32)
     return np.asarray(cv2.connectedComponents(np.ascontiguousarray(mask).view(np.uint8), connectivity=4)[1])
 
 

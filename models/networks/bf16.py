@@ -12,6 +12,7 @@ neighbouring pixels along x are one with twice the channels: the same sums, of w
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -88,14 +89,20 @@ def _normalised(maps_BCYX: Tensor, norm: nn.GroupNorm) -> Tensor:
 
 @cache
 def compiled(loop: Callable[..., None]) -> Callable[..., None]:
-    """The loop, compiled; it is kept on disk where numba finds a folder to write to (NUMBA_CACHE_DIR)."""
+    """The loop, compiled; it is kept on disk where numba finds a folder to write to (NUMBA_CACHE_DIR) with room in it."""
     from numba import njit
 
     try:
         fast: Callable[..., None] = njit(nogil=True, cache=True)(loop)
     except RuntimeError:
         fast = njit(nogil=True)(loop)
-    return fast
+
+    def called(*values: object) -> None:
+        with suppress(OSError):  # a full disk: the loop was compiled, and not kept; nothing is computed yet
+            return fast(*values)
+        return fast(*values)
+
+    return called
 
 
 def _frame_bytes(bits_BYR: Array, bytes_BYR: Array, channels: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -230,3 +231,11 @@ def test_apply_with_another_stride_is_refused_and_with_redo_keeps_the_network(mi
         assert mini.results(out, part) == mini.results(mini.out, part)
     states = {s["title"]: s["state"] for s in lines(call("status", out, "--json").stdout)[0]["steps"]}
     assert states["write layers"] == "complete" and states["draw maps"] == "waiting"
+
+
+@pytest.mark.parametrize(("closed", "arguments", "status"), [(">&-", "--version", 0), ("2>&-", "status nothing", 2)])
+def test_a_command_whose_output_is_closed_keeps_its_status(
+    closed: str, arguments: str, status: int, tmp_path: Path
+) -> None:
+    command = f"exec {shlex.quote(sys.executable)} -m tile_engine.cli {arguments} {closed}"
+    assert subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, check=False).returncode == status

@@ -130,10 +130,12 @@ def _seen_on_coarser_level(job: Job[RunSettings], slide: str, target: Frame) -> 
 def halve_level(
     image: StoredImage, level: int, keep: Mask | None, coarser: Callable[[Array, Sequence[int]], Array] = halve
 ) -> list[Written]:
-    """Downsample a stored level to the next one, shard by shard, each slab by slab: by several threads, in bounded memory."""
+    """Downsample a stored level to the next one, shard by shard, each a row of chunks of the finer level at a time.
+
+    Rows of slides are halved by all threads; those of volumes, of which one has up to 64 MB, one after the other."""
     files = []
     below, by = image.frames[level - 1].box, halving(image.frames[level - 1])
-    rows = (SLIDE_CHUNK if len(by) == 2 else VOLUME_CHUNK) // by[0]  # a row of chunks of the finer level
+    rows = (SLIDE_CHUNK if len(by) == 2 else VOLUME_CHUNK) // by[0]
 
     def half(slab: Box) -> Array:
         return coarser(image.read(slab.refine(by) & below, level - 1), by)
@@ -141,7 +143,7 @@ def halve_level(
     with ThreadPoolExecutor(available_threads()) as pool:
         for box in image.frames[level].box.cut(image.shard(level)):
             slabs = box.cut((rows, *image.shard(level)[1:]))
-            pixels = np.concatenate(list(pool.map(half, slabs)), 1)
+            pixels = np.concatenate(list((pool.map if len(by) == 2 else map)(half, slabs)), 1)
             files.append(image.write(level, box, masked(pixels, box, keep, 1 << level), pool))
     return files
 

@@ -10,6 +10,8 @@ import pytest
 
 from tile_engine.engine.compute import machine
 
+USERS = ("MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
+
 
 class _Library:
     def __init__(self) -> None:
@@ -25,7 +27,8 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Library]:
     library = _Library()
     monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
+    for name in USERS:
+        monkeypatch.delenv(name, raising=False)
     machine.keep_freed_memory.cache_clear()
     yield library
     machine.keep_freed_memory.cache_clear()
@@ -36,8 +39,9 @@ def test_a_process_keeps_freed_memory_for_the_next_block(library: _Library) -> N
     assert library.set == {-1: 2**28, -3: 2**25}
 
 
-def test_a_users_own_threshold_stays(library: _Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "65536")
+@pytest.mark.parametrize("name", USERS)
+def test_a_users_own_threshold_stays(library: _Library, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "65536")
     machine.keep_freed_memory()
     assert not library.set
 

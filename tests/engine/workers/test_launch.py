@@ -201,7 +201,12 @@ def test_a_worker_is_taken_for_dead_within_the_units_limit_between_half_a_minute
 def test_workers_are_spawned_where_dask_gives_them_other_variables_than_the_server_has() -> None:
     """Its libraries have read them by then."""
     import dask
+    import distributed
 
+    assert distributed
+    with cluster_settings(local(60)):  # by dask's own
+        assert dask.config.get("distributed.worker.multiprocessing-method") == "forkserver"
+        assert "MALLOC_TRIM_THRESHOLD_" not in dask.config.get("distributed.nanny.pre-spawn-environ")
     for threads, forks in ((1, True), (2, False)):
         variables = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
         with dask.config.set({"distributed.nanny.pre-spawn-environ": variables}), cluster_settings(local(60)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tile_engine.models.evaluation import projection
 from tile_engine.models.evaluation.projection import LOOPS, Projection, compile_loops, embed_points, fit_umap
 
 DRAW = np.random.default_rng(0)
@@ -56,3 +57,9 @@ def test_few_points_are_placed_by_principal_components_and_the_method_says_so():
     rng = np.random.default_rng(0)
     assert tsne(rng.normal(size=(9, 4))).method == "pca"
     assert tsne(rng.normal(size=(12, 4))).method == "tsne"
+
+
+def test_loops_that_are_not_compiled_are_used_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under NUMBA_DISABLE_JIT."""
+    monkeypatch.setattr(projection, "LOOPS", (lambda: None,))
+    projection._keep_compiled.__wrapped__()

@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage
 
 from tile_engine.models.masks.grain import blurred
+from tile_engine.models.masks.pieces import labelled
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.39, 0.625, 1.25, 3.0, 5.5])
@@ -19,3 +20,7 @@ def test_a_plane_is_blurred_as_scipy_does_it(sigma: float, shape: tuple[int, int
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=2e-7, atol=0)
     assert (found == expected).mean() > 0.999  # float64 sums may have another order, which seldom shows
+
+
+def test_an_empty_mask_has_no_pieces() -> None:
+    assert labelled(np.zeros((0, 5), bool)).shape == (0, 5)

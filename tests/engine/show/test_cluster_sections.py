@@ -2,7 +2,9 @@
 
 from types import SimpleNamespace
 
-from tile_engine.engine.show.cluster_sections import k_section
+import numpy as np
+
+from tile_engine.engine.show.cluster_sections import by_slide_section, k_section
 
 KS = (2, 3, 9)
 COMEBACKS = [
@@ -54,3 +56,12 @@ def test_the_silhouette_in_the_plane_is_said_to_be_of_other_points():
         "Silhouette, UMAP ↑" in [column.name for column in table.columns] and "over tiles in the plane" in table.caption
     )
     assert "UMAP" not in k_section(SCORES, comebacks=COMEBACKS, text=(), shown=3).tables[0].caption
+
+
+def test_a_slide_without_tiles_has_no_share_of_a_cluster_and_glass_stands_beside_its_cluster():
+    counts, legend = np.array([[3, 0], [1, 0]]), [(1, "cluster 1", 0.75), (2, "cluster 2", 0.25)]
+    (table,) = by_slide_section(counts, names=["a", "empty"], legend=legend, glass={2: 0.71}).tables
+    assert [column.name for column in table.columns] == ["Cluster", "Tiles", "As bright as glass", "a", "empty"]
+    assert table.rows == (("cluster 1", 3, None, 0.75, None), ("cluster 2", 1, 0.71, 0.25, None))
+    (plain,) = by_slide_section(counts, names=["a", "empty"], legend=legend).tables
+    assert plain.rows[0] == ("cluster 1", 3, 0.75, None)

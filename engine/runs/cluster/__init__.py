@@ -63,7 +63,6 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.estimate import estimate
     from ...steps.pace import seconds_of_steps
     from ...steps.sections.steps import section_steps
-    from ...steps.table import COLUMNS
     from .apart import COLUMN, blocks_of_stain, decide_stains, decide_stains_of_blocks, slides_of_stain
     from .checks import check_settings, check_shown
     from .curves import draw_curves
@@ -163,7 +162,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
                     once,
                     columns=all_columns,
                     outputs=(
-                        table("tiles", f"{COLUMNS}|cluster|assignment|confidence"),
+                        table("tiles"),
                         INDEX,
                         file("shares.csv"),
                         file("clusters.csv"),

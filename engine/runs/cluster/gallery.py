@@ -67,7 +67,7 @@ def _sampled(fine: Array, seed: int) -> Array:
 
 
 def _turns_and_glass(job: Job[ClusterSettings], slide: Array, places: Array) -> tuple[Array, Array]:
-    """(0 for patches wholly of tissue, 1 for those with at least `WHOLE_COVER` of it, 2 for the others; `GalleryTiles.glass`)."""
+    """(0 for patches wholly of tissue, 1 for those with `WHOLE_COVER` of it, 2 for the others; `GalleryTiles.glass`)."""
     share, glass = np.zeros(len(places)), np.zeros(len(places))
     for owner in dict.fromkeys(slide):
         rows, bare = slide == owner, bare_glass(job, owner)

@@ -59,7 +59,6 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert
     from ...steps.apply import layers_step, tiles_step
-    from ...steps.cohort_columns import COLUMNS as COLUMNS_OF_COHORT
     from ...steps.estimate import estimate
     from ...steps.pace import seconds_of_steps
     from ...steps.sections.steps import section_steps
@@ -176,7 +175,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
                     "report",
                     write_page,
                     once,
-                    columns=lambda settings: COLUMNS_OF_COHORT,
+                    columns=all_columns,
                     outputs=(*report_files(modality.name), *pictures("gallery", "umap", "slides")),
                 ),
             ),

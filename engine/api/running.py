@@ -11,6 +11,7 @@ from ...stores.folder import Folder
 from ...stores.remote import absolute
 from ..pipeline.command import UNNAMED, Variant
 from ..pipeline.documents import find_stain_runs
+from ..pipeline.image_documents import read_quarantined, read_rejected
 from ..pipeline.modality import Images
 from ..pipeline.progress import Report
 from ..pipeline.record import InspectedCohort
@@ -109,6 +110,12 @@ def relabel(
     """
     options = options or RunOptions()
     return _changed(runtime.relabel(out, options=options, level=k, classes=classes, match=match), options)
+
+
+def left_out(out: str | Path) -> frozenset[str]:
+    """Ids of the images that the run in `out` has rejected, or has quarantined tiles of, so far."""
+    folder = Folder(absolute(out))
+    return frozenset({*read_rejected(folder), *read_quarantined(folder)})
 
 
 def _changed(out: Path, options: RunOptions) -> Run:

@@ -86,6 +86,7 @@ def start(
     modality, recorder = pipeline.modality, Recorder(options.report)
     options = replace(options, stages=stages_of(pipeline, options.stages), report=recorder)
     folder = Folder(out, modality.name)
+    was_done = _is_done(folder)
     run_settings = settings_in(pipeline, folder, settings, options)
     options.report(Event("start", str(folder.out)))
     claim(folder, cohort, options.mode, options.report)
@@ -107,7 +108,7 @@ def start(
             if images is not None:
                 write_run_file(pipeline, folder, run_settings, images)
             recorder.begin(job.folder, opened=True)
-            return _go(job, options, workers, recorder, plan)
+            return _go(job, options, workers, recorder, plan, was_done=was_done)
 
 
 def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
@@ -146,7 +147,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
             job = prepare(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
             write_run_file(pipeline, folder, run_settings)
             recorder.begin(job.folder, opened=False)
-            return _go(job, options, workers, recorder)
+            return _go(job, options, workers, recorder, was_done=run.status == "done")
 
 
 def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
@@ -176,7 +177,13 @@ def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
 
 
 def _go(
-    job: Job[RunSettings], options: RunOptions, workers: WorkerPool, recorder: Recorder, sizes: Estimate | None = None
+    job: Job[RunSettings],
+    options: RunOptions,
+    workers: WorkerPool,
+    recorder: Recorder,
+    sizes: Estimate | None = None,
+    *,
+    was_done: bool,
 ) -> Path:
     folder = job.folder
     count = workers.count if workers.client else 0
@@ -185,7 +192,7 @@ def _go(
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
     with stoppable(stop), closed_resources():
         options.report(Event("note", f"working in {workers.description}"))
-        if text := _begun_text(job, options.stages):
+        if text := _begun_text(job, options.stages, was_done=was_done):
             options.report(Event("note", text))
         timing.tell(job, options.report)
         context = RunContext(workers, options.report, stop, options.cluster.unit_timeout, timing, recorder)
@@ -199,8 +206,16 @@ def _go(
     return folder.out
 
 
-def _begun_text(job: Job[RunSettings], stages: Sequence[str]) -> str:
-    """What an earlier command has done of these stages, and where the run goes on; empty where nothing is done."""
+def _is_done(folder: Folder) -> bool:
+    run = find_run(folder)
+    return run is not None and run.status == "done"
+
+
+def _begun_text(job: Job[RunSettings], stages: Sequence[str], *, was_done: bool) -> str:
+    """What an earlier command has done of these stages, and where the run goes on; empty where nothing is done.
+
+    A run that `was_done` has not stopped: what is left of it is done again.
+    """
     run = read_run(job.folder)
     steps = [step for stage in stages for step in job.pipeline.stages[stage]]
     done = [step.title for step in steps if run.is_complete([step.name])]
@@ -210,6 +225,8 @@ def _begun_text(job: Job[RunSettings], stages: Sequence[str]) -> str:
     amid = left[0].name in run.steps
     if not done and not amid:
         return ""
+    if was_done:
+        return f"done again: {first_of([step.title for step in left])}; the other steps are as before"
     before = f"{first_of(done)} {'are' if len(done) > 1 else 'is'} done already" if done else "the run had begun"
     return f"the run goes on where it stopped: {before}; {'within' if amid else 'next is'} {left[0].title}"
 

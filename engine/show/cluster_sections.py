@@ -83,7 +83,7 @@ def k_section(
         for name in names:
             values = np.array([float(r["value"]) for r in scores if r["index"] == name and r["k"] == row.clusters])
             values = values[np.isfinite(values)]
-            spread = f" ± {values.std(ddof=1):.2g}" if len(values) > 1 else ""
+            spread = f" ± {_spread(values):.2g}" if len(values) > 1 else ""
             cells.append(number(float(values.mean())) + spread if len(values) else None)
             if len(values):
                 means[name][row.clusters] = float(values.mean())
@@ -104,6 +104,12 @@ def k_section(
         )
     table = Table(tuple(columns), tuple(rows), caption, marked)
     return Section(heading, tuple(text), _figures(figure, "Reproducibility and validity over K"), (table,))
+
+
+def _spread(values: Array) -> float:
+    """Standard deviation; 0 where values differ by rounding alone."""
+    spread = float(values.std(ddof=1))
+    return spread if spread > 1e-9 * float(np.abs(values).max()) else 0.0
 
 
 def _figures(path: Path | None, caption: str) -> tuple[Image, ...]:

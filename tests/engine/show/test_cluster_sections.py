@@ -33,6 +33,11 @@ def test_each_k_has_its_reproducibility_and_indices_and_the_shown_one_is_set_off
     assert section.text[0] == "why"
 
 
+def test_seeds_that_agree_have_no_spread():
+    rows = [{"k": 3, "seed": s, "index": "dunn", "value": 0.01142 + s * 1e-18} for s in (0, 1)]
+    assert "0.01142 ± 0" in k_section(rows, comebacks=COMEBACKS[1:2], text=(), shown=3).tables[0].rows[0]
+
+
 def test_an_index_that_only_rises_or_falls_is_said_to_tell_nothing():
     rising = [{"k": k, "seed": 0, "index": "xie_beni", "value": float(k)} for k in KS]
     assert k_section(SCORES[:1], comebacks=COMEBACKS, text=(), shown=3).text == ()

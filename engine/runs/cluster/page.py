@@ -28,6 +28,7 @@ from ...show.palette import chosen_colours
 from ...show.patch_gallery import PatchKinds, patch_gallery
 from ...show.tile_plane import TilePoints, plane_caption, umap_plot
 from ...steps.checkpoints import find_record, read_record
+from ...steps.estimate import FEW, FEW_TILES
 from ...steps.first_looks import CAUTIONS, kept_cautions
 from ...steps.layouts import layout_in
 from ...steps.normalization import target_of
@@ -190,7 +191,9 @@ def _cautions(job: Job[ClusterSettings], counts: Array) -> tuple[Caution, ...]:
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
     document = clusters_document(job)
     unlike = sum(document.unlike.values()) / max(1, int(counts.sum()))
-    if unlike > MUCH_UNLIKE:
+    if int(counts.sum()) < FEW_TILES:  # a hundredth of so few patches is none: all tiles are unlike them
+        cautions.append(Caution(f"{int(counts.sum())} tiles are too few to tell kinds apart.", FEW))
+    elif unlike > MUCH_UNLIKE:
         headline_text = f"{percent(unlike)} of the tiles are unlike those that the networks were trained on."
         text = "One in a hundred is expected. Their clusters are the nearest ones, and may be wrong: look at the maps."
         cautions.append(Caution(headline_text, text))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tile_engine.engine.runs.cluster import gallery
+from tile_engine.engine.runs.cluster import gallery, page
 from tile_engine.engine.runs.cluster.gallery import GalleryTiles, gallery_tiles, shown_patches
 from tile_engine.engine.runs.cluster.glass import glass_cautions, glass_shares
 from tile_engine.engine.runs.cluster.nearest import nearest_clusters
@@ -98,3 +98,9 @@ def test_the_nearest_clusters_are_named_by_the_numbers_that_are_shown(job: Any) 
     for number, near in nearest.items():
         assert near and all(one.number != number and names[one.number] == one.name for one in near)
         assert [one.distance for one in near] == sorted(one.distance for one in near)
+
+
+def test_few_tiles_are_said_to_be_too_few_rather_than_unlike_the_training_set(job: Any) -> None:
+    """A hundredth of a few patches is none, so that all tiles count as unlike them."""
+    said = [caution.headline for caution in page._cautions(job, np.array([[4]]))]
+    assert "4 tiles are too few to tell kinds apart." in said and not [text for text in said if "unlike" in text]

@@ -50,6 +50,7 @@ def validity(k: int, passing: tuple[int, ...], tried: tuple[int, int] = (2, 20),
             "No separate kinds of tissue can be told apart reproducibly: no number of clusters from 2 to 20",
         ),
         (validity(1, (), (2, 7)), "from 2 to 7 comes back"),
+        (validity(1, (), (2, 2)), "reproducibly: 2 clusters do not come back when"),
         (
             validity(14, (14,), (14, 14), range=(14, 14)),
             "14 kinds of tissue, as was set: a clustering into 14 comes back",

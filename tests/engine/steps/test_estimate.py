@@ -5,8 +5,8 @@ from __future__ import annotations
 from tile_engine.engine.steps.estimate import FEW, Estimate
 
 SIZES = {
-    "slides": 1, "pixels": 10**6, "spacing": 8.0, "images": "slides", "amount": "1 MPix", "units": {}, "raw": 10**6, "ratio": 1.0,
-    "disk": 10**6, "present": 0, "memory": 10**8,
+    "slides": 1, "pixels": 10**6, "spacing": 8.0, "images": "slides", "amount": "1 MPix", "units": {}, "raw": 10**6,
+    "ratio": 1.0, "disk": 10**6, "present": 0, "memory": 10**8,
 }  # fmt: skip
 
 

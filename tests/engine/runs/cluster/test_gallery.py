@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tile_engine.engine.runs.cluster import gallery, page
-from tile_engine.engine.runs.cluster.gallery import GalleryTiles, gallery_tiles, shown_patches
+from tile_engine.engine.runs.cluster.gallery import GalleryTiles, gallery_tiles, patches_of, shown_patches
 from tile_engine.engine.runs.cluster.glass import glass_cautions, glass_shares
 from tile_engine.engine.runs.cluster.nearest import nearest_clusters
 from tile_engine.engine.runs.cluster.sheet import PATCHES_OF_FINE, groups_of, patch_sheet
@@ -17,6 +20,7 @@ from tile_engine.engine.runs.cluster.shown import shown_clusters
 from tile_engine.engine.runs.cluster.tissue_share import bare_glass, glass_share, tissue_share
 from tile_engine.engine.runs.cluster.tree import clusters_document
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.show.patch_sheet import COLUMNS, SIDE, sheet_picture
 from tile_engine.engine.tiling.mask import Mask
 from tile_engine.stores.tables import read_table
 
@@ -44,11 +48,33 @@ def test_the_sheet_has_patches_of_every_cluster_of_the_tree(job: Any, tiles: Gal
     tree = clusters_document(job)
     sheet = patch_sheet(job, tree, tiles)
     filled = {n for n, count in enumerate(tree.tiles, 1) if count}
-    assert set(sheet.central) == set(sheet.random) == filled and set(sheet.border) == set(groups_of(tree.parents))
+    assert set(sheet.random) == filled and set(sheet.border) == set(groups_of(tree.parents))
     assert all(len(indices) <= PATCHES_OF_FINE for indices in sheet.central.values())
     for name, places in sheet.border.items():
         inside = [n + 1 for n in groups_of(tree.parents)[name]]
         assert all(beyond not in inside for _, beyond in places)
+
+
+def test_the_slider_and_the_gallery_show_the_same_central_patches(job: Any, tiles: GalleryTiles) -> None:
+    tree, shown = clusters_document(job), shown_clusters(job)
+    sheet = patch_sheet(job, tree, tiles)
+    at = shown.of_tree(tree)
+    for name, group in groups_of(tree.parents).items():
+        number, members = at[group[0]], np.flatnonzero(np.isin(tiles.fine.fine, group))
+        if not np.array_equal(np.flatnonzero(at == number), group) or not len(members):
+            continue  # a cluster of another level
+        gallery_rows = tiles.fine.central(members, gallery.PATCHES_SHOWN)[:PATCHES_OF_FINE]
+        expected = sheet_picture(patches_of(job, tiles, gallery_rows))
+        assert len(sheet.central[name]) == len(gallery_rows) and expected
+        drawn = [_patch(sheet.source, index) for index in sheet.central[name]]
+        mine = [_patch(expected, index) for index in range(len(gallery_rows))]
+        np.testing.assert_allclose(drawn, mine, atol=24)  # both are JPEGs
+
+
+def _patch(source: str, index: int) -> np.ndarray:
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))).astype(int)
+    y, x = index // COLUMNS * SIDE, index % COLUMNS * SIDE
+    return sheet[y : y + SIDE, x : x + SIDE]
 
 
 def test_tissue_of_a_patch_is_what_the_mask_covers_less_what_is_as_bright_as_glass(job: Any) -> None:

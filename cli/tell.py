@@ -170,7 +170,7 @@ def print_status(status: Status, *, as_json: bool) -> int:
     if status.owner:
         say(f"owner: {status.owner}")
     for step in status.steps:
-        progress = f"{step.done}/{step.total}" if step.total else ""
+        progress = step.inside or (f"{step.done}/{step.total}" if step.total else "")
         wall = f"{step.wall:8.1f} s" if step.state != "waiting" else ""
         say(f"  {step.title:<20} {step.state:<9} {progress:<12} {wall}".rstrip())
     for name, code, message in status.rejected:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,6 @@ from ..compute.resources import closed_resources
 from ..pipeline.documents import find_run, read_run, write_run
 from ..pipeline.image_documents import read_images, read_rejected
 from ..pipeline.job import Job
-from ..pipeline.listing import first_of
 from ..pipeline.messages import note_messages, rejection_messages
 from ..pipeline.modality import Images
 from ..pipeline.progress import Event, Report
@@ -36,6 +35,7 @@ from ..workers.placement import ClusterOptions, cluster_spec
 from ..workers.pool import WorkerPool, worker_pool
 from ..workers.preflight import preflight
 from .access import claim
+from .begun import begun_text
 from .class_column import columns_of, recorded_columns, with_class_column, with_joined_classes
 from .device_choice import STAGES as NETWORK
 from .device_choice import with_device
@@ -192,7 +192,7 @@ def _go(
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
     with stoppable(stop), closed_resources():
         options.report(Event("note", f"working in {workers.description}"))
-        if text := _begun_text(job, options.stages, was_done=was_done):
+        if text := begun_text(job.pipeline, read_run(folder), options.stages, was_done=was_done):
             options.report(Event("note", text))
         timing.tell(job, options.report)
         context = RunContext(workers, options.report, stop, options.cluster.unit_timeout, timing, recorder)
@@ -209,26 +209,6 @@ def _go(
 def _is_done(folder: Folder) -> bool:
     run = find_run(folder)
     return run is not None and run.status == "done"
-
-
-def _begun_text(job: Job[RunSettings], stages: Sequence[str], *, was_done: bool) -> str:
-    """What an earlier command has done of these stages, and where the run goes on; empty where nothing is done.
-
-    A run that `was_done` has not stopped: what is left of it is done again.
-    """
-    run = read_run(job.folder)
-    steps = [step for stage in stages for step in job.pipeline.stages[stage]]
-    done = [step.title for step in steps if run.is_complete([step.name])]
-    left = [step for step in steps if not run.is_complete([step.name])]
-    if not left:
-        return f"all {len(steps)} steps of these stages were done before: each is only checked" if done else ""
-    amid = left[0].name in run.steps
-    if not done and not amid:
-        return ""
-    if was_done:
-        return f"done again: {first_of([step.title for step in left])}; the other steps are as before"
-    before = f"{first_of(done)} {'are' if len(done) > 1 else 'is'} done already" if done else "the run had begun"
-    return f"the run goes on where it stopped: {before}; {'within' if amid else 'next is'} {left[0].title}"
 
 
 def _locked(folder: Folder, options: RunOptions) -> Lock:

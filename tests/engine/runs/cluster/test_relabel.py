@@ -163,7 +163,7 @@ def test_a_file_that_is_refused_replaces_nothing(edited: Path, tmp_path: Path) -
     with pytest.raises(SettingsError, match="cluster 77"):
         tile_engine.relabel(edited, classes=tmp_path / "classes.csv", options=options(report=told.append))
     assert not [event for event in told if "replaces" in event.text]
-    with pytest.raises(SettingsError, match=r"nosuch.csv'?: there is no such file"):
+    with pytest.raises(SettingsError, match=r"nosuch.csv'\)?: there is no such file"):
         tile_engine.relabel(edited, classes=tmp_path / "nosuch.csv", options=options())
 
 

@@ -113,10 +113,10 @@ def joined_rows(
     names = dict.fromkeys(name for row in rows for name in row)
     same = {name: same_values(name, [row.get(name, "") for row in rows], classes) for name in names}
     joined = [{name: same[name].get(value, value) for name, value in row.items()} for row in rows]
-    return joined, [_told(name, "; ".join(_said(same[name], rows, name))) for name in names if same[name]]
+    return joined, [_joined_text(name, "; ".join(_said(same[name], rows, name))) for name in names if same[name]]
 
 
-def _told(column: str, joined: str) -> str:
+def _joined_text(column: str, joined: str) -> str:
     alike = "mean one sex" if column.casefold() in SEX_COLUMNS else "differ in case or blanks alone"
     return f"spellings in the column `{column}` that {alike} are one value: {joined}"
 

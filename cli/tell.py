@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import json
 import shlex
 import shutil
@@ -10,10 +12,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..stores.shown import shown
 from .say import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from ..engine.api.run import Run
     from ..engine.api.stain_runs import StainRuns
@@ -25,10 +28,11 @@ if TYPE_CHECKING:
     from ..engine.maintenance.verify import Finding, Verdict
 
 
-def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
+def print_result(run: Run | StainRuns, *, as_json: bool, before: Collection[str] = ()) -> int:
     """Print the paths of the results; returns the exit status: 3 where slides were rejected or tiles quarantined.
 
-    Of several runs, each is printed, and the worst status is returned."""
+    Of several runs, each is printed, and the worst status is returned. Images that were left out `before` the command are
+    none of its doing."""
     from ..engine.api.stain_runs import StainRuns
     from ..stores.remote import ObjectPath
 
@@ -39,7 +43,8 @@ def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
         else:
             say(f"report of all stains: {run.report}")
         return status
-    rejected, quarantined = run.rejected, run.quarantined
+    rejected = {image: why for image, why in run.rejected.items() if image not in before}
+    quarantined = {image: tiles for image, tiles in run.quarantined.items() if image not in before}
     status = 3 if rejected or quarantined else 0
     if as_json:
         left_out = {"rejected": rejected, "quarantined": quarantined}
@@ -59,6 +64,18 @@ def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
     if quarantined:
         say(f"tiles of {len(quarantined)} {run.of} were quarantined: {run.out / 'quarantined.json'}", error=True)
     return status
+
+
+def print_clusters(run: Run) -> None:
+    """Print the clusters that a run shows: number, name, and share of all tiles."""
+    path = run.out / "clusters.csv"
+    if not path.exists():
+        return
+    rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
+    say(f"clusters: {len(rows)}")
+    for row in rows:
+        merged = f", merged into {row['into']}" if row["into"] else ""
+        say(f"  {row['cluster']:>3}  {float(row['share']):6.1%}  {shown(row['name'])}{merged}")
 
 
 def command_name() -> str:
@@ -153,7 +170,7 @@ def print_status(status: Status, *, as_json: bool) -> int:
     if status.owner:
         say(f"owner: {status.owner}")
     for step in status.steps:
-        progress = f"{step.done}/{step.total}" if step.total else ""
+        progress = step.inside or (f"{step.done}/{step.total}" if step.total else "")
         wall = f"{step.wall:8.1f} s" if step.state != "waiting" else ""
         say(f"  {step.title:<20} {step.state:<9} {progress:<12} {wall}".rstrip())
     for name, code, message in status.rejected:

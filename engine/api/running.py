@@ -126,6 +126,16 @@ def relabel(
     return _changed(start.relabel(out, options=options, level=k, classes=classes, match=match), options)
 
 
+def left_out(out: str | Path) -> frozenset[str]:
+    """Ids of the images that the run in `out` has rejected, or has quarantined tiles of, so far."""
+    from ...stores.folder import Folder
+    from ...stores.remote import absolute
+    from ..pipeline.image_documents import read_quarantined, read_rejected
+
+    folder = Folder(absolute(out))
+    return frozenset({*read_rejected(folder), *read_quarantined(folder)})
+
+
 def _changed(out: Path, options: RunOptions) -> Run:
     """The run in `out` after a change; the page that joins it with those of other stains is written anew."""
     from ..runtime.stain_folders import join_again

@@ -29,7 +29,7 @@ from .patch_features import write_patch_features
 from .picked import EMBEDDING, Picked
 from .spatial_data import write_spatial_data
 
-VERSION = 3
+VERSION = 4
 """Changes when the same results would be written otherwise."""
 
 MANY_FILES = 256

@@ -38,7 +38,12 @@ def write_parquet(picked: Picked, folder: Path) -> None:
     }
     for name in table.obs:
         values = table.obs[name]
-        columns[name] = pyarrow.array(values.astype(int) if values.dtype.name == "category" else values)
+        if values.dtype.name != "category":
+            columns[name] = pyarrow.array(values)
+        elif values.cat.categories.dtype.kind == "i":
+            columns[name] = pyarrow.array(values.astype(int))
+        else:
+            columns[name] = pyarrow.array(values.astype(str), pyarrow.string()).dictionary_encode()
     embedding = np.asarray(table.X)
     columns |= {f"{EMBEDDING}_{i}": pyarrow.array(embedding[:, i]) for i in range(embedding.shape[1])}
     spacing = record.spacing[0]

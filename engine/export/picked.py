@@ -13,15 +13,18 @@ from ...errors import SettingsError
 from ...stores.image import StoredImage, is_finished, labels_listed
 from ..pipeline.job import Job
 from ..pipeline.record import ImageRecord
+from ..steps.list_columns import list_columns
 from ..steps.settings import PatchSettings
 from ..steps.table import TileLabel, tiles_of
 from .fields import Field
-from .sidecars import colours_of
+from .sidecars import labels_of
 
 if TYPE_CHECKING:
     import anndata
 
 CLUSTERS = "clusters"
+PLAIN = "#808080"
+"""Colour of a cluster that states none."""
 EMBEDDING = "embedding"
 BESIDE = ("confidence", "assignment")
 """Layers that become columns of a table of clustered tiles."""
@@ -77,18 +80,32 @@ class Picked:
         import anndata
         import pandas as pd
 
-        label = TileLabel(CLUSTERS, "cluster", (), BESIDE) if CLUSTERS in labels_listed(self.store) else None
+        label = self._clusters() if CLUSTERS in labels_listed(self.store) else None
         columns = tiles_of(self.job, self.image, EMBEDDING, label=label)
         embedding = np.asarray(columns.pop("X"), np.float32)
         obs = pd.DataFrame(columns, index=[str(n) for n in range(1, len(embedding) + 1)])
         table = anndata.AnnData(X=embedding, obs=obs)
         table.obsm["spatial"] = np.stack([columns[f"{axis}_um"] for axis in self.job.modality.axes[::-1]], 1)
         if label:
+            colours = dict(zip(label.values, label.colours, strict=True))
             numbers = sorted(set(columns["cluster"].tolist()))
             table.obs["cluster"] = pd.Categorical(columns["cluster"], categories=numbers)
-            colours = colours_of(Field(CLUSTERS, self.job.folder.label(self.image, CLUSTERS), True))
-            table.uns["cluster_colors"] = [colours.get(n, "#808080") for n in numbers]
+            table.obs[label.of_names] = label.named(columns["cluster"])
+            table.uns["cluster_colors"] = [colours[n] for n in numbers]
+        images = list(self.job.slides)
+        taken = {self.job.modality.noun, "subject", "site", "_index", *table.obs}
+        for name, values in list_columns(list(self.job.slides.values()), taken).items():
+            value = values[images.index(self.image)]
+            is_number = values.dtype.kind == "f"
+            table.obs[name] = value if is_number else pd.Categorical([value] * len(table), categories=[value])
         return table
+
+    def _clusters(self) -> TileLabel:
+        """The clusters of its tiles, by what its label states."""
+        stated = labels_of(Field(CLUSTERS, self.job.folder.label(self.image, CLUSTERS), True), ())
+        values, names = tuple(value for value, _, _ in stated), tuple(name for _, name, _ in stated)
+        colours = tuple(PLAIN if colour == "n/a" else colour for _, _, colour in stated)
+        return TileLabel(CLUSTERS, "cluster", values, BESIDE, colours, names)
 
     def corners(self, table: anndata.AnnData) -> np.ndarray[Any, Any]:
         """First pixel (x, y) of every tile's patch in level 0 of the slide's own file, int64 (n, 2); may lie outside of it."""

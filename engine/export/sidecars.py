@@ -61,11 +61,6 @@ def labels_of(field: Field, present: Sequence[int]) -> Labels:
     return [(v, names.get(v) or f"{field.name} {v}", colours.get(v, "n/a")) for v in values]
 
 
-def colours_of(field: Field) -> dict[int, str]:
-    """Label -> its colour as #rrggbb, of the labels that state one."""
-    return {value: colour for value, _, colour in labels_of(field, ()) if colour != "n/a"}
-
-
 def table_of(labels: Labels) -> bytes:
     """The table beside a label map: index, name, color."""
     lines = ["index\tname\tcolor", *(f"{value}\t{_cell(name)}\t{colour}" for value, name, colour in labels)]

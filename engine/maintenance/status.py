@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -13,6 +14,8 @@ from ...stores.remote import absolute
 from ..pipeline.documents import RunDocument, StainRun, find_run, find_stain_runs, read_run
 from ..pipeline.image_documents import rejected_rows
 from ..pipeline.pace import minutes
+from ..pipeline.progress import ProgressFile
+from ..runtime.attempt import seconds_of_attempt
 from ..runtime.load import load
 from ..steps.convert.loss import losses
 
@@ -28,7 +31,9 @@ class StepStatus:
     total: int
     """Number of units; 0 where it is not known yet."""
     wall: float
-    """Wall time in seconds, summed over all attempts."""
+    """Wall time in seconds, summed over all attempts; of one that was killed to its last sign of life."""
+    inside: str = ""
+    """How far the unit of a training is that has not ended; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,13 @@ def status(out: str | Path) -> Status:
                     done += ledger.find(unit.name) is not None
         state, wall = (record.status, record.wall) if record else ("waiting", 0.0)
         state = "stopped" if state == "running" and not owner else state
-        steps.append(StepStatus(step.title, state, done, total, wall))
+        if record and state == "running" and record.begun:
+            wall += max(0.0, time.time() - record.begun)
+        elif record:
+            wall += seconds_of_attempt(job.folder, name, record)
+        looked = ProgressFile(job.folder.out).look() if step.progress and state in ("running", "stopped") else {}
+        inside = f"{looked['done']}/{looked['total']} steps" if "done" in looked else ""
+        steps.append(StepStatus(step.title, state, done, total, wall, inside))
     rejected = tuple(rejected_rows(job.folder))
     lost = tuple((job.slides[image].name, text) for image, text in losses(job).items())
     state = _state(run, owner)

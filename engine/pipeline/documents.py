@@ -51,7 +51,9 @@ class StepRecord(Part):
     seconds: dict[str, float]
     """read, compute and write, summed over workers and threads."""
     wall: float
-    """Wall time in seconds, summed over all attempts."""
+    """Wall time in seconds, summed over all attempts that have ended."""
+    begun: float = 0.0
+    """When the attempt that has not ended began, in seconds since 1970; 0 where there is none."""
 
 
 class CacheRecord(Part):

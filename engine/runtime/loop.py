@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from ..pipeline.settings import RunSettings
 from ..pipeline.step import Step
 from ..pipeline.unit import Unit
 from ..workers.pool import WorkerPool
+from .attempt import seconds_of_attempt
 from .beside import Followers, Leader, follower_of, forget_died
 from .count import Count
 from .dispatch import answers
@@ -271,11 +273,14 @@ def _mark(
     previous = run.steps.get(step)
     if previous is not None and not any(seconds.values()):
         seconds = previous.seconds
+    if previous is not None and status == "running":
+        wall += seconds_of_attempt(job.folder, step, previous)  # of one that was killed
     record = StepRecord(
         fingerprint=run.fingerprints[step],
         status=status,
         seconds={name: round(value, 3) for name, value in seconds.items()},
         wall=round((previous.wall if previous else 0.0) + wall, 3),
+        begun=round(time.time(), 3) if status == "running" else 0.0,
     )
     write_run(job.folder, run.with_step(step, record))
 

@@ -26,6 +26,7 @@ from ..pipeline.spec import Estimate, Pipeline
 from ..workers.gang import check_ranks
 from ..workers.placement import cluster_spec
 from .access import check_mode
+from .begun import begun_text
 from .class_column import columns_of, with_class_column
 from .device_choice import STAGES as NETWORK
 from .device_choice import as_device_began, check_device_here
@@ -117,7 +118,11 @@ def plan_only(
         run_settings = as_device_began(run_settings, folder)
         if spec.is_here:
             check_device_here(run_settings)
-    compared(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
+    found = compared(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
+    if run := found.previous:
+        was_done = run.status == "done"
+        if text := begun_text(pipeline, run, options.stages, was_done=was_done, stale=found.stale):
+            options.report(Event("note", text))
     job = Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline)
     timing = Timing(pipeline, sizes, options.stages, 0 if spec.kind == "none" else spec.most, is_here=spec.is_here)
     return Planned(folder.out, inspected, sizes, timing.tell(job, options.report) if tell else timing.forecast(job))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,6 @@ from ..compute.resources import closed_resources
 from ..pipeline.documents import find_run, read_run, write_run
 from ..pipeline.image_documents import read_images, read_rejected
 from ..pipeline.job import Job
-from ..pipeline.listing import first_of
 from ..pipeline.messages import note_messages, rejection_messages
 from ..pipeline.modality import Images
 from ..pipeline.progress import Event, Report
@@ -36,6 +35,7 @@ from ..workers.placement import ClusterOptions, cluster_spec
 from ..workers.pool import WorkerPool, worker_pool
 from ..workers.preflight import preflight
 from .access import claim
+from .begun import begun_text
 from .class_column import columns_of, recorded_columns, with_class_column, with_joined_classes
 from .device_choice import STAGES as NETWORK
 from .device_choice import with_device
@@ -86,6 +86,7 @@ def start(
     modality, recorder = pipeline.modality, Recorder(options.report)
     options = replace(options, stages=stages_of(pipeline, options.stages), report=recorder)
     folder = Folder(out, modality.name)
+    was_done = _is_done(folder)
     run_settings = settings_in(pipeline, folder, settings, options)
     options.report(Event("start", str(folder.out)))
     claim(folder, cohort, options.mode, options.report)
@@ -107,7 +108,7 @@ def start(
             if images is not None:
                 write_run_file(pipeline, folder, run_settings, images)
             recorder.begin(job.folder, opened=True)
-            return _go(job, options, workers, recorder, plan)
+            return _go(job, options, workers, recorder, plan, was_done=was_done)
 
 
 def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
@@ -146,7 +147,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
             job = prepare(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
             write_run_file(pipeline, folder, run_settings)
             recorder.begin(job.folder, opened=False)
-            return _go(job, options, workers, recorder)
+            return _go(job, options, workers, recorder, was_done=run.status == "done")
 
 
 def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
@@ -176,7 +177,13 @@ def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
 
 
 def _go(
-    job: Job[RunSettings], options: RunOptions, workers: WorkerPool, recorder: Recorder, sizes: Estimate | None = None
+    job: Job[RunSettings],
+    options: RunOptions,
+    workers: WorkerPool,
+    recorder: Recorder,
+    sizes: Estimate | None = None,
+    *,
+    was_done: bool,
 ) -> Path:
     folder = job.folder
     count = workers.count if workers.client else 0
@@ -185,7 +192,7 @@ def _go(
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
     with stoppable(stop), closed_resources():
         options.report(Event("note", f"working in {workers.description}"))
-        if text := _begun_text(job, options.stages):
+        if text := begun_text(job.pipeline, read_run(folder), options.stages, was_done=was_done):
             options.report(Event("note", text))
         timing.tell(job, options.report)
         context = RunContext(workers, options.report, stop, options.cluster.unit_timeout, timing, recorder)
@@ -199,19 +206,9 @@ def _go(
     return folder.out
 
 
-def _begun_text(job: Job[RunSettings], stages: Sequence[str]) -> str:
-    """What an earlier command has done of these stages, and where the run goes on; empty where nothing is done."""
-    run = read_run(job.folder)
-    steps = [step for stage in stages for step in job.pipeline.stages[stage]]
-    done = [step.title for step in steps if run.is_complete([step.name])]
-    left = [step for step in steps if not run.is_complete([step.name])]
-    if not left:
-        return f"all {len(steps)} steps of these stages were done before: each is only checked" if done else ""
-    amid = left[0].name in run.steps
-    if not done and not amid:
-        return ""
-    before = f"{first_of(done)} {'are' if len(done) > 1 else 'is'} done already" if done else "the run had begun"
-    return f"the run goes on where it stopped: {before}; {'within' if amid else 'next is'} {left[0].title}"
+def _is_done(folder: Folder) -> bool:
+    run = find_run(folder)
+    return run is not None and run.status == "done"
 
 
 def _locked(folder: Folder, options: RunOptions) -> Lock:

@@ -69,8 +69,9 @@ def _tiles(job: Job[Any], obs: Any, vectors: Array) -> Cases:
         each = TextColumn.of(text(r) if r else "" for r in records)
         words[name] = TextColumn(each.codes[codes], each.names)
     if "cluster" in obs:
-        clusters = obs["cluster"].astype("category").cat
-        labels = np.array([f"cluster {c}" for c in clusters.categories], np.str_)
+        is_named = "cluster_name" in obs  # tables of earlier versions have no names
+        clusters = obs["cluster_name" if is_named else "cluster"].astype("category").cat
+        labels = np.array([str(c) if is_named else f"cluster {c}" for c in clusters.categories], np.str_)
         words["label"] = TextColumn(clusters.codes.to_numpy().astype(np.int32), labels)
     columns = (*PLACES, "z_um", "y_um", "x_um")
     return Cases(vectors, words, {n: obs[n].to_numpy() for n in columns if n in obs})

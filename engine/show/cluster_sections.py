@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,8 @@ from .validity import INDICES, Comeback, Score, monotone
 
 MAX_SLIDES_IN_COLUMNS = 40
 """Largest number of slides with a column in the table of clusters by slide."""
+GLASS = "As bright as glass"
+"""Heading of the share of a cluster's pixels that are as bright as the slide's glass."""
 
 
 def maps_section(images: Sequence[Image], *, heading: str = "Maps", noun: str = "slide", seen: str = "") -> Section:
@@ -28,19 +30,30 @@ def maps_section(images: Sequence[Image], *, heading: str = "Maps", noun: str = 
 
 
 def by_slide_section(
-    counts: Array, *, names: Sequence[str], legend: Legend, figure: Path | None = None, noun: str = "slide"
+    counts: Array,
+    *,
+    names: Sequence[str],
+    legend: Legend,
+    figure: Path | None = None,
+    noun: str = "slide",
+    glass: Mapping[int, float] | None = None,
 ) -> Section:
-    """Share of each cluster in the tiles of each slide, or other image by `noun`; `counts` are tiles (cluster, slide)."""
+    """Share of each cluster in the tiles of each slide, or other image by `noun`; `counts` are tiles (cluster, slide).
+
+    `glass` is the share of each cluster's pixels that are as bright as the slide's glass, where it is known.
+    """
     columns = (
         Column("Cluster"),
         Column("Tiles", "number"),
+        *([Column(GLASS, "share")] if glass else []),
         *(Column(name, "share") for name in names[:MAX_SLIDES_IN_COLUMNS]),
     )
-    totals = np.maximum(counts.sum(axis=0), 1)
-    rows: list[tuple[Cell, ...]] = [
-        (name, int(counts[i].sum()), *(float(v) for v in (counts[i] / totals)[:MAX_SLIDES_IN_COLUMNS]))
-        for i, (_, name, _) in enumerate(legend)
-    ]
+    totals = counts.sum(axis=0)
+    rows: list[tuple[Cell, ...]] = []
+    for i, (number_shown, name, _) in enumerate(legend):
+        of_glass = [glass.get(number_shown)] if glass else []
+        shares = [float(n / total) if total else None for n, total in zip(counts[i], totals, strict=True)]
+        rows.append((name, int(counts[i].sum()), *of_glass, *shares[:MAX_SLIDES_IN_COLUMNS]))
     caption = f"Share of each {noun}'s tiles" + (
         f", first {MAX_SLIDES_IN_COLUMNS} {noun}s" if len(names) > MAX_SLIDES_IN_COLUMNS else ""
     )
@@ -70,7 +83,7 @@ def k_section(
         for name in names:
             values = np.array([float(r["value"]) for r in scores if r["index"] == name and r["k"] == row.clusters])
             values = values[np.isfinite(values)]
-            spread = f" ± {values.std(ddof=1):.2g}" if len(values) > 1 else ""
+            spread = f" ± {_spread(values):.2g}" if len(values) > 1 else ""
             cells.append(number(float(values.mean())) + spread if len(values) else None)
             if len(values):
                 means[name][row.clusters] = float(values.mean())
@@ -91,6 +104,12 @@ def k_section(
         )
     table = Table(tuple(columns), tuple(rows), caption, marked)
     return Section(heading, tuple(text), _figures(figure, "Reproducibility and validity over K"), (table,))
+
+
+def _spread(values: Array) -> float:
+    """Standard deviation; 0 where values differ by rounding alone."""
+    spread = float(values.std(ddof=1))
+    return spread if spread > 1e-9 * float(np.abs(values).max()) else 0.0
 
 
 def _figures(path: Path | None, caption: str) -> tuple[Image, ...]:

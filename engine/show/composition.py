@@ -24,7 +24,8 @@ def cluster_by_slide(path: Path, counts: Array, *, names: Sequence[str], legend:
     `counts` are tiles (cluster, slide).
     """
     clusters, slides = counts.shape
-    shares = (counts / np.maximum(counts.sum(axis=0, keepdims=True), 1)).T
+    totals = counts.sum(axis=0, keepdims=True)
+    shares = np.where(totals > 0, counts / np.maximum(totals, 1), np.nan).T  # a slide without tiles has none
     named = slides <= MAX_SLIDES_NAMED
     row = 0.3 if named else max(0.02, 18 / slides)
     column = 0.56 if clusters <= 25 else 0.3
@@ -34,7 +35,7 @@ def cluster_by_slide(path: Path, counts: Array, *, names: Sequence[str], legend:
     )
     write_title(figure, f"Share of each cluster on each {noun}")
     axes = panel(figure, MARGIN + head, MARGIN + TITLE_HEIGHT + 0.35, (clusters * column, max(slides * row, 0.1)))
-    peak = float(shares.max(initial=0)) or 1.0
+    peak = float(np.nanmax(shares, initial=0)) or 1.0
     image = axes.imshow(shares, cmap="YlGnBu", vmin=0, vmax=peak, aspect="auto", interpolation="nearest")
     axes.spines[:].set_visible(False)
     axes.set(gid="cluster-by-slide", yticks=range(slides) if named else [])
@@ -53,7 +54,7 @@ def cluster_by_slide(path: Path, counts: Array, *, names: Sequence[str], legend:
     if named and column > 0.5:
         for (s, c), share in np.ndenumerate(shares):
             ink = "white" if share > 0.55 * peak else (QUIET_INK if share == 0 else INK)
-            text = "·" if share == 0 else f"{share * 100:.0f}" if share >= 0.01 else "<1"
+            text = "–" if np.isnan(share) else "·" if share == 0 else f"{share * 100:.0f}" if share >= 0.01 else "<1"
             axes.text(c, s, text, ha="center", va="center", fontsize=8.5, color=ink)
     bar_height = min(1.6, max(slides * row, 0.5))
     bar = panel(figure, MARGIN + head + clusters * column + 0.2, MARGIN + TITLE_HEIGHT + 0.35, (0.12, bar_height))

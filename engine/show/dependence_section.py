@@ -23,9 +23,15 @@ def _columns(noun: str) -> tuple[Column, ...]:
 
 
 def dependence_section(
-    found: Sequence[Dependence], bound: Sequence[BoundCluster], *, absent: Sequence[str] = (), noun: str = "slide"
+    found: Sequence[Dependence],
+    bound: Sequence[BoundCluster],
+    *,
+    absent: Sequence[str] = (),
+    others: Sequence[str] = (),
+    noun: str = "slide",
 ) -> Section:
-    """Information of cluster and each column, and bound clusters; `absent` are columns that the user's list does not have.
+    """Information of cluster and each column, and bound clusters; `absent` are columns that the user's list does not have,
+    `others` those that it has and that nothing is held against.
 
     `noun` is what an image is called.
     """
@@ -39,6 +45,10 @@ def dependence_section(
     texts = [text, *silent_reasons(found, noun)]
     if absent:
         texts.append(f"The list of {noun}s has no column {' or '.join(absent)}: nothing can be said of it.")
+    if others:
+        rename = ", ".join(name for name in absent if name in ("group", "site", "scanner", "stain"))
+        how = f" To compare by one of them, give it one of these headings in the list: {rename}." if rename else ""
+        texts.append(f"Columns of the list that were not compared: {', '.join(others)}.{how}")
     tables = (
         (Table(_columns(noun), tuple(_row(d, noun) for d in found if not d.reason)),)
         if any(not d.reason for d in found)

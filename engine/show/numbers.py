@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from .spreadsheet import Cell
 
@@ -29,6 +30,22 @@ def percent(share: float) -> str:
     if share == 0:
         return "0 %"
     return "<0.1 %" if share < 0.0005 else f"{share * 100:.1f} %"
+
+
+def spans(numbers: Iterable[int]) -> str:
+    """Text of whole numbers in order; three and more that follow each other are a span.
+
+    >>> spans([5, 6, 7, 10]), spans([2, 4, 5]), spans([9])
+    ('5 to 7 and 10', '2, 4 and 5', '9')
+    """
+    runs = list[list[int]]()
+    for one in numbers:
+        if runs and one == runs[-1][-1] + 1:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    parts = [text for run in runs for text in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))]
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
 def whole(share: float) -> str:

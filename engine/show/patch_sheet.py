@@ -1,7 +1,7 @@
 """patch_sheet: the patches of all levels of a tree of clusters as one small picture, and which of them show which cluster.
 
-Central and random patches of a cluster are those of its fine clusters, so they are stored once for all levels. A border depends
-on the level: every cluster of the tree has its own patches there.
+Random patches of a cluster are those of its fine clusters, so they are stored once for all levels. Centre and border depend on
+the level: every cluster of the tree has its own patches there.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class PatchSheet:
     """JPEG as a `data:` URL."""
     side: int
     columns: int
-    central: dict[int, tuple[int, ...]]
-    """Number at the finest level -> indices, nearest to its centre first."""
+    central: dict[str, tuple[int, ...]]
+    """"number@level" -> indices, nearest to its centre first; the level from which the cluster is as it is."""
     random: dict[int, tuple[tuple[int, int], ...]]
     """Number at the finest level -> (index, rank); the lowest ranks of several fine clusters are a random sample of these."""
     border: dict[str, tuple[tuple[int, int], ...]]

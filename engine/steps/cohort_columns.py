@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ...stores.lists.cells import number_column
 from ..pipeline.record import ImageRecord
 
 COLUMNS = ("subject", "stain", "scanner", "site", "group")
-"""Columns of the list that clusters are held against. A step that calls `cohort_columns` declares them as its columns."""
+"""Columns of the list that clusters are held against. A step that calls `cohort_columns` declares all columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class CohortColumns:
     """Columns without any value."""
     subjects: tuple[str, ...]
     """The subject of each image, "" where unknown."""
+    others: tuple[str, ...] = ()
+    """Further columns of the list that divide the images into few groups, and that nothing is held against."""
 
 
 def cohort_columns(records: Iterable[ImageRecord]) -> CohortColumns:
@@ -31,4 +34,15 @@ def cohort_columns(records: Iterable[ImageRecord]) -> CohortColumns:
         {name: column for name, column in values.items() if any(column)},
         tuple(name for name, column in values.items() if not any(column)),
         values["subject"],
+        _dividing(images),
     )
+
+
+def _dividing(images: Sequence[ImageRecord]) -> tuple[str, ...]:
+    """Columns of the list beside `COLUMNS` with at least two texts, one of which several images have."""
+    found = []
+    for name in dict.fromkeys(name for record in images for name in record.columns):
+        texts = [text for record in images if (text := record.columns.get(name, "").strip())]
+        if name not in COLUMNS and 2 <= len({*texts}) < len(texts) and number_column(texts, name) is None:
+            found.append(name)
+    return tuple(found)

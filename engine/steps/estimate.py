@@ -24,6 +24,9 @@ CODE = 128
 """Dimensions of an embedding, for each size of patch."""
 ESTIMATE_LIMIT_SECONDS = 30.0
 """Seconds that measuring the compression may take, at most: an estimate is not worth more."""
+FEW_TILES = 100
+"""Tiles of a cohort below which hardly anything can be learned of them."""
+FEW = "So few tiles are hardly enough to learn from: take a finer --spacing, a smaller --patch, or more images."
 LOOKS = 3
 """Number of slides from which one block is compressed, to measure the cohort's compression ratio."""
 
@@ -61,11 +64,13 @@ class Estimate:
 
     def text(self) -> str:
         """One line that describes the estimate, shown before work begins."""
-        trained = f"{self.samples:,} patches to train on at most; " if self.samples else ""
+        overlap = ", which overlap" if self.samples > self.tiles else ""
+        trained = f"{self.samples:,} patches to train on at most{overlap}; " if self.samples else ""
+        few = f". {FEW}" if self.samples and self.tiles < FEW_TILES else ""
         return (
             f"{self.slides} {self.images}, {self.amount}; store {self.raw / 1e9:.2f} GB, "
             f"about {self.disk / 1e9:.2f} GB on disk; {self.tiles:,} tiles at most, {trained}about "
-            f"{self.memory / 1e6:,.0f} MB a worker"
+            f"{self.memory / 1e6:,.0f} MB a worker{few}"
         )
 
 

@@ -106,7 +106,18 @@ def _caution(texts: Sequence[str], names: Sequence[str], total: str) -> Caution:
 def noted(text: str) -> Caution:
     """A text as a caution of its own."""
     headline, rest = clauses(text)
-    return Caution(f"{headline[:1].upper()}{headline[1:].rstrip('.')}.", rest)
+    return Caution(f"{_begun(headline).rstrip('.')}.", rest)
+
+
+def _begun(text: str) -> str:
+    """A text as the begin of a sentence: a name stays as it is written.
+
+    >>> _begun("no tissue was found"), _begun("list.csv: 1 row"), _begun("diag: 'a'"), _begun("sex_code is")
+    ('No tissue was found', 'list.csv: 1 row', "diag: 'a'", 'sex_code is')
+    """
+    first = text.split(" ", 1)[0]
+    is_name = first.endswith(":") or re.search(r"[\w-][./_\\\d]\w|[a-z][A-Z\d]", first)
+    return text if is_name else f"{text[:1].upper()}{text[1:]}"
 
 
 def clauses(text: str) -> tuple[str, str]:
@@ -118,10 +129,10 @@ def clauses(text: str) -> tuple[str, str]:
     ('2 films, as a.dcm: is MONOCHROME1', 'It is inverted.')
     """
     text = text.strip()
-    first = re.match(r"\d[^:]*: ", text)  # "2 films, as a.dcm: ..." says nothing yet
+    first = re.match(r"(\d[^:]*|\S+\.\w+): ", text)  # "2 films, as a.dcm: ..." and "list.csv: ..." say nothing yet
     begin = first.end() if first else 0
     for mark in (": ", "; ", ". "):
         head, found, rest = text[begin:].partition(mark)
         if found and begin + len(head) <= LONGEST_HEADLINE:
-            return text[:begin] + head, f"{rest[:1].upper()}{rest[1:]}{'' if rest.endswith('.') else '.'}"
+            return text[:begin] + head, f"{_begun(rest)}{'' if rest.endswith('.') else '.'}"
     return text, ""

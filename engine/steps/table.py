@@ -1,4 +1,5 @@
-"""The table of tiles: one row per tile, as AnnData, with the UMAP of its embedding, and its label in runs that assign one.
+"""The table of tiles: one row per tile, as AnnData, with the UMAP of its embedding, what the user's list says of its image, and
+its label in runs that assign one.
 
 The table holds at most two million tiles: of a larger cohort, a sample balanced over slides. The layers hold every tile.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,13 +25,15 @@ from ..show.page import Section
 from ..steps.settings import PatchSettings
 from .apply import looked_at
 from .layouts import NO_LAYOUT, add_layout
+from .list_columns import list_columns
 from .sample.balance import balance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_TABLE_ROWS = 2_000_000
 CELL = {"z": "plane", "y": "row", "x": "column"}
 """Name of the column with a tile's index along an axis."""
-COLUMNS = "_index|slide|plane|row|column|[zyx](_um)?|site|subject"
-"""Pattern of the table's columns; a label and its fields add more columns."""
 UMAP_SAMPLE = 4_000
 """Tiles that the UMAP is fitted on; all other tiles are projected into it."""
 
@@ -54,6 +58,20 @@ class TileLabel:
     """Layers on the same grid that become columns too."""
     colours: tuple[str, ...] = ()
     """Colours of the values, as #rrggbb, where scanpy and SpatialData look for them: uns["<column>_colors"]."""
+    names: tuple[str, ...] = ()
+    """Names of the values, which become the column `<column>_name`."""
+
+    @property
+    def of_names(self) -> str:
+        """The column of names."""
+        return f"{self.column}_name"
+
+    def named(self, values: Array) -> pd.Categorical:
+        """The name of each of these values; two values may have one name."""
+        import pandas as pd
+
+        names = np.array(self.names, object)[np.searchsorted(self.values, values)]
+        return pd.Categorical(names, categories=list(dict.fromkeys(self.names)))
 
 
 def table_step(field: str) -> Step:
@@ -65,7 +83,7 @@ def table_step(field: str) -> Step:
         once,
         settings=("umap",),
         columns=all_columns,
-        outputs=(table("tiles", COLUMNS), INDEX),
+        outputs=(table("tiles"), INDEX),
         progress=True,
     )
 
@@ -100,6 +118,11 @@ def write_tile_table(
     )
     if label:
         obs[label.column] = pd.Categorical(columns[label.column], categories=label.values)
+        if label.names:
+            obs[label.of_names] = label.named(columns[label.column])
+    for name, values in list_columns(records, {*obs, "_index"}).items():
+        repeated = np.repeat(values, counts)
+        obs[name] = repeated if repeated.dtype.kind == "f" else pd.Categorical(repeated)
     axes = patch_axes(job)
     cells = zip(obs["slide"], *(columns[CELL[axis]] for axis in axes), strict=True)
     obs.index = [":".join(map(str, cell)) for cell in cells]

@@ -11,9 +11,9 @@ import numpy as np
 from ...stores.frame import Array
 from ..pipeline.job import Job
 from ..runs.cluster.subjects.table import LISTED
-from ..runs.embed.table import column
 from ..show.palette import colour, hexadecimal
 from ..show.volume_plane import MAX_VALUES_COLOURED
+from ..steps.list_columns import column
 from ..steps.volumes.plane_columns import plane_columns
 
 if TYPE_CHECKING:

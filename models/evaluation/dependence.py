@@ -74,17 +74,20 @@ def column_information(
     """Dependence on a column; chance gives the column's values to other slides, each with all its tiles.
 
     Tiles of a slide are alike, so permuting tiles would find every column informative that merely divides the slides.
-    Where all slides of a subject have one value (group, site), subjects are permuted and not slides.
+    Where all slides of a subject have one value (group, site), subjects are permuted and not slides; of the subject itself,
+    slides are.
     """
     known = np.array([bool(value) for value in values]) & (counts.sum(0) > 0)
     used = counts[:, known]
     names, value = np.unique(np.asarray(values)[known], return_inverse=True)
-    units = _units([s for s, keep in zip(subjects, known, strict=True) if keep], value)
+    own = [] if column == "subject" else [s for s, keep in zip(subjects, known, strict=True) if keep]
+    units = _units(own, value)
     slides, number = used.shape[1], units.max(initial=-1) + 1
     by_value = used @ np.eye(len(names), dtype=np.int64)[value]
     reason = _nothing_to_share(by_value, column, names[0] if len(names) else "", noun)
     if not reason and len(names) == number:
-        reason = f"every {column} has one {noun} or subject: the {column} cannot be told from it"
+        unit = noun if number == slides else "subject"
+        reason = f"each {column} has one {unit}, so that the {column} cannot be told from the {unit}"
     if reason:
         return Dependence(column, len(names), slides, reason=reason)
     shared, bound = _information(by_value)
@@ -99,7 +102,12 @@ def column_information(
 
 
 def _units(subjects: Sequence[str], value: Array) -> Array:
-    """What is permuted, an integer a slide: subjects if each has one value, else slides; slides without subject are units."""
+    """What is permuted, an integer a slide: subjects if each has one value, else slides; slides without subject are units.
+
+    Without `subjects`, slides.
+    """
+    if not subjects:
+        return np.arange(len(value))
     own = [subject or f"\0{i}" for i, subject in enumerate(subjects)]
     _, unit = np.unique(np.asarray(own, str), return_inverse=True)
     constant = all(len(np.unique(value[unit == u])) == 1 for u in range(unit.max(initial=-1) + 1))

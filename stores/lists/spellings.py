@@ -109,11 +109,16 @@ def are_spelt(texts: Iterable[str], word: str) -> list[bool]:
 def joined_rows(
     rows: Sequence[Mapping[str, str]], classes: Collection[str] = ()
 ) -> tuple[list[dict[str, str]], list[str]]:
-    """(rows of which every column has one spelling a value, what was joined in words)."""
+    """(rows of which every column has one spelling a value, what was joined in words, a text for each column)."""
     names = dict.fromkeys(name for row in rows for name in row)
     same = {name: same_values(name, [row.get(name, "") for row in rows], classes) for name in names}
     joined = [{name: same[name].get(value, value) for name, value in row.items()} for row in rows]
-    return joined, [f"{name}: {'; '.join(_said(same[name], rows, name))}" for name in names if same[name]]
+    return joined, [_joined_text(name, "; ".join(_said(same[name], rows, name))) for name in names if same[name]]
+
+
+def _joined_text(column: str, joined: str) -> str:
+    alike = "mean one sex" if column.casefold() in SEX_COLUMNS else "differ in case or blanks alone"
+    return f"spellings in the column `{column}` that {alike} are one value: {joined}"
 
 
 def _said(same: Mapping[str, str], rows: Sequence[Mapping[str, str]], column: str) -> Iterator[str]:

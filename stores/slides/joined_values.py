@@ -24,5 +24,4 @@ def with_joined_values(cohort: Cohort, classes: Collection[str] = ()) -> Cohort:
         replace(entry, subject=row.pop("subject"), site=row.pop("site"), extra=row)
         for entry, row in zip(cohort.entries, rows, strict=True)
     ]
-    warnings = (f"spellings that differ in case or blanks alone, or words for one sex: {text}" for text in texts)
-    return replace(cohort, entries=tuple(entries), warnings=(*cohort.warnings, *warnings))
+    return replace(cohort, entries=tuple(entries), warnings=(*cohort.warnings, *texts))

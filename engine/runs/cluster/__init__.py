@@ -59,11 +59,9 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert
     from ...steps.apply import layers_step, tiles_step
-    from ...steps.cohort_columns import COLUMNS as COLUMNS_OF_COHORT
     from ...steps.estimate import estimate
     from ...steps.pace import seconds_of_steps
     from ...steps.sections.steps import section_steps
-    from ...steps.table import COLUMNS
     from .apart import COLUMN, blocks_of_stain, decide_stains, decide_stains_of_blocks, slides_of_stain
     from .checks import check_settings, check_shown
     from .curves import draw_curves
@@ -164,7 +162,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
                     once,
                     columns=all_columns,
                     outputs=(
-                        table("tiles", f"{COLUMNS}|cluster|assignment|confidence"),
+                        table("tiles"),
                         INDEX,
                         file("shares.csv"),
                         file("clusters.csv"),
@@ -178,7 +176,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
                     "report",
                     write_page,
                     once,
-                    columns=lambda settings: COLUMNS_OF_COHORT,
+                    columns=all_columns,
                     outputs=(*report_files(modality.name), *pictures("gallery", "umap", "slides")),
                 ),
             ),

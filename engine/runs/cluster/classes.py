@@ -34,6 +34,8 @@ def read_classes(path: str | Path) -> Classes:
     from ....stores.lists.headings import plain_heading
     from ....stores.lists.sheet import read_sheet
 
+    if not Path(path).exists():
+        raise ValueError("there is no such file")
     try:
         sheet = read_sheet(Path(path), _headings_in)
     except SettingsError as error:

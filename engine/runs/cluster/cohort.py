@@ -37,7 +37,8 @@ def cohort_sections(
     where = {name: columns.values[name] for name in BOUND_COLUMNS if name in columns.values}
     found_bound = bound_clusters(counts, {**where, "slide": names})
     bound = tuple(replace(b, cluster=shown.numbers[b.cluster - 1]) for b in found_bound)
-    sections = [dependence_section(found, bound, absent=columns.absent, noun=job.modality.noun)]
+    noun = job.modality.noun
+    sections = [dependence_section(found, bound, absent=columns.absent, others=columns.others, noun=noun)]
     if "group" in columns.values:
         from ....models.evaluation.groups import compare_groups
 

@@ -8,6 +8,7 @@ from typing import Any
 from ...pipeline.documents import find_document, find_run, read_document
 from ...pipeline.job import Job
 from ...pipeline.progress import Event, Report
+from .checks import check_shown
 from .classes import Classes
 from .documents import CLUSTERS, Clusters
 from .match import is_matched, numbering_to_be
@@ -27,6 +28,7 @@ def follow(job: Job[ShownSettings], unchanged: Collection[str], report: Report) 
             (int(cluster), name, colour, int(into)) for cluster, name, colour, into in run.settings["classes"]
         )
         if lost := list(replaced(earlier, job.settings.classes)):
+            check_shown(job, ())  # what is refused replaces nothing
             report(Event("warning", f"--classes replaces what this run has so far: {'; '.join(lost)}"))
     is_numbered = run is not None and run.is_complete(["match"])
     is_kept = "classes" in unchanged and bool(job.settings.classes)

@@ -16,7 +16,7 @@ from ...steps.slide_picture import first_channel
 from .documents import Clusters
 from .settings import ClusterSettings
 from .shown import ShownClusters
-from .tissue_share import tissue_share
+from .tissue_share import bare_glass, glass_share, tissue_share
 
 if TYPE_CHECKING:
     from ....models.clustering.typical import FinePoints
@@ -39,6 +39,8 @@ class GalleryTiles:
     """First cell of each tile's patch (n, axes)."""
     fine: FinePoints
     """Their fine clusters, as numbers of the tree - 1."""
+    glass: Array
+    """Share of each tile's pixels that are as bright as the slide's glass; NaN where its background is no glass."""
 
 
 def gallery_tiles(job: Job[ClusterSettings], tree: Clusters, table: Any) -> GalleryTiles:
@@ -51,8 +53,9 @@ def gallery_tiles(job: Job[ClusterSettings], tree: Clusters, table: Any) -> Gall
     slide = table.obs["slide"].astype(str).to_numpy()[rows]
     places = np.stack([table.obs[axis].to_numpy()[rows] for axis in job.modality.axes], 1) - halo
     embeddings = np.asarray(table.X[rows], np.float32)
-    points = FinePoints.of(embeddings, fine[rows], _turns(job, slide, places), tree.finest, job.settings.seed)
-    return GalleryTiles(slide, places, points)
+    turns, glass = _turns_and_glass(job, slide, places)
+    points = FinePoints.of(embeddings, fine[rows], turns, tree.finest, job.settings.seed)
+    return GalleryTiles(slide, places, points, glass)
 
 
 def _sampled(fine: Array, seed: int) -> Array:
@@ -63,13 +66,14 @@ def _sampled(fine: Array, seed: int) -> Array:
     return np.sort(order[np.arange(len(order)) - first < MAX_TILES])
 
 
-def _turns(job: Job[ClusterSettings], slide: Array, places: Array) -> Array:
-    """0 for patches wholly of tissue, 1 for those with at least `WHOLE_COVER` of it, 2 for the others."""
-    share = np.zeros(len(places))
+def _turns_and_glass(job: Job[ClusterSettings], slide: Array, places: Array) -> tuple[Array, Array]:
+    """(0 for patches wholly of tissue, 1 for those with `WHOLE_COVER` of it, 2 for the others; `GalleryTiles.glass`)."""
+    share, glass = np.zeros(len(places)), np.zeros(len(places))
     for owner in dict.fromkeys(slide):
-        rows = slide == owner
-        share[rows] = tissue_share(job, owner, places[rows])
-    return (share < ALL_COVERED).astype(np.int64) + (share < WHOLE_COVER)
+        rows, bare = slide == owner, bare_glass(job, owner)
+        share[rows] = tissue_share(job, owner, places[rows], bare)
+        glass[rows] = glass_share(job, places[rows], bare)
+    return (share < ALL_COVERED).astype(np.int64) + (share < WHOLE_COVER), glass
 
 
 def shown_patches(
@@ -77,8 +81,7 @@ def shown_patches(
 ) -> dict[int, PatchKinds]:
     """Number -> patches of the shown clusters that have tiles."""
     rows: dict[tuple[int, int], Array] = {}
-    at = np.zeros(tree.finest, np.int64)  # number in the tree, at the finest level - 1 -> number that is shown
-    at[np.asarray(tree.numbers) - 1] = shown.number[1:]
+    at = shown.of_tree(tree)
     for number in shown.numbers:
         group = np.flatnonzero(at == number)
         members = np.flatnonzero(np.isin(tiles.fine.fine, group))

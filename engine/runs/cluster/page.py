@@ -28,6 +28,7 @@ from ...show.palette import chosen_colours
 from ...show.patch_gallery import PatchKinds, patch_gallery
 from ...show.tile_plane import TilePoints, plane_caption, umap_plot
 from ...steps.checkpoints import find_record, read_record
+from ...steps.estimate import FEW, FEW_TILES
 from ...steps.first_looks import CAUTIONS, kept_cautions
 from ...steps.layouts import layout_in
 from ...steps.normalization import target_of
@@ -40,6 +41,7 @@ from .comparison import comparison_sections
 from .curves import curves_of, scores_of
 from .documents import FINE_TUNED, HEAD, KEPT_CENTRES, VALIDITY, FineTunedRecord, HeadRecord, Validity
 from .gallery import gallery_tiles, shown_patches
+from .glass import glass_cautions, glass_shares
 from .layout import layout_record
 from .levels import levels_view
 from .nearest import nearest_clusters
@@ -66,11 +68,12 @@ def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
         table = read_table(job.folder.table)
         shown, tree = shown_clusters(job), clusters_document(job)
         tiles = gallery_tiles(job, tree, table)
-        patches = shown_patches(job, tree, tiles, shown)
+        patches, glass = shown_patches(job, tree, tiles, shown), glass_shares(tree, tiles, shown)
     with outcome.clock("compute"), chosen_colours(shown.colour_of):
         pictures = _pictures(job, shown, table, patches)
         page = replace(
-            report_page(job, unit, shown=shown, pictures=pictures), levels=levels_view(job, shown, table, tiles)
+            report_page(job, unit, shown=shown, pictures=pictures, glass=glass),
+            levels=levels_view(job, shown, table, tiles),
         )
         files = write_report_files(job, page, counts=counts_of(job, shown), legend=shown.legend)
     outcome.facts[CAUTIONS] = kept_cautions(page.cautions)
@@ -100,9 +103,9 @@ def counts_of(job: Job[ClusterSettings], shown: ShownClusters) -> Array:
 
 
 def report_page(
-    job: Job[ClusterSettings], unit: Unit, *, shown: ShownClusters, pictures: dict[str, Path]
+    job: Job[ClusterSettings], unit: Unit, *, shown: ShownClusters, pictures: dict[str, Path], glass: dict[int, float]
 ) -> ReportPage:
-    """Content of the report: maps first, then clusters, then the run."""
+    """Content of the report: maps first, then clusters, then the run. `glass` are `glass_shares`."""
     folder, run, noun = job.folder, read_run(job.folder), job.modality.noun
     validity = read_document(folder, VALIDITY, Validity)
     counts, legend, curves = counts_of(job, shown), shown.legend, curves_of(job, validity)
@@ -128,7 +131,7 @@ def report_page(
     density = [Image(folder.map(s, "density"), r.name) for s, r in job.slides.items()]
     body.append(Section("Where each cluster is dense", (DENSITY_TEXT,), figures=tuple(density)))
     by_slide = cluster_sections.by_slide_section(
-        counts, names=names, legend=legend, figure=pictures["slides"], noun=noun
+        counts, names=names, legend=legend, figure=pictures["slides"], noun=noun, glass=glass
     )
     body.append(by_slide)
     warnings, sections = cohort_sections(job, shown, counts)
@@ -150,7 +153,7 @@ def report_page(
         title=f"{'Tissue clusters' if job.modality.planar else 'Clusters'}: {name_of(job)}",
         subtitle=headline(validity, noun, shown.level),
         facts=(*facts_of(job, tiles=tissue, rejected=len(rejected), clusters=shown.level), *stains),
-        cautions=(*warnings, *stain_cautions(job), *_cautions(job, counts)),
+        cautions=(*warnings, *stain_cautions(job), *glass_cautions(glass, shown), *_cautions(job, counts)),
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}. {_not_kept(job)}",
     )
@@ -188,7 +191,9 @@ def _cautions(job: Job[ClusterSettings], counts: Array) -> tuple[Caution, ...]:
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
     document = clusters_document(job)
     unlike = sum(document.unlike.values()) / max(1, int(counts.sum()))
-    if unlike > MUCH_UNLIKE:
+    if int(counts.sum()) < FEW_TILES:  # a hundredth of so few patches is none: all tiles are unlike them
+        cautions.append(Caution(f"{int(counts.sum())} tiles are too few to tell kinds apart.", FEW))
+    elif unlike > MUCH_UNLIKE:
         headline_text = f"{percent(unlike)} of the tiles are unlike those that the networks were trained on."
         text = "One in a hundred is expected. Their clusters are the nearest ones, and may be wrong: look at the maps."
         cautions.append(Caution(headline_text, text))

@@ -12,16 +12,18 @@ from .gallery import GalleryTiles, patches_of
 from .settings import ClusterSettings
 
 PATCHES_OF_FINE = 3
-"""Central and random patches of a fine cluster, and patches at the border of any cluster."""
+"""Random patches of a fine cluster, and central ones and those at the border of any cluster."""
 
 
 def patch_sheet(job: Job[ClusterSettings], tree: Clusters, tiles: GalleryTiles) -> PatchSheet:
     """The sheet of patches of all levels of the tree."""
     fine = tiles.fine
     members = {n: np.flatnonzero(fine.fine == n - 1) for n in range(1, tree.finest + 1)}
-    central = {n: fine.central(rows, PATCHES_OF_FINE) for n, rows in members.items() if len(rows)}
     random = {n: fine.random(rows, PATCHES_OF_FINE) for n, rows in members.items() if len(rows)}
-    border = {name: fine.border(group, PATCHES_OF_FINE) for name, group in groups_of(tree.parents).items()}
+    groups = groups_of(tree.parents)
+    of_groups = {name: np.flatnonzero(np.isin(fine.fine, group)) for name, group in groups.items()}
+    central = {name: fine.central(rows, PATCHES_OF_FINE) for name, rows in of_groups.items() if len(rows)}
+    border = {name: fine.border(group, PATCHES_OF_FINE) for name, group in groups.items()}
     chosen = np.unique(np.concatenate([*central.values(), *random.values(), *(rows for rows, _ in border.values())]))
     chosen = chosen.astype(np.int64)
 
@@ -32,7 +34,7 @@ def patch_sheet(job: Job[ClusterSettings], tree: Clusters, tiles: GalleryTiles) 
         source=sheet_picture(patches_of(job, tiles, chosen)),
         side=SIDE,
         columns=COLUMNS,
-        central={n: tuple(at(rows)) for n, rows in central.items()},
+        central={name: tuple(at(rows)) for name, rows in central.items()},
         random={n: tuple(zip(at(rows), fine.key[rows].tolist(), strict=True)) for n, rows in random.items()},
         border={
             name: tuple(zip(at(rows), (beyond + 1).tolist(), strict=True)) for name, (rows, beyond) in border.items()

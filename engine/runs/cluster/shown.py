@@ -44,6 +44,12 @@ class ShownClusters:
         """(number, name, share of all tissue tiles) of every cluster."""
         return self.legend_of(self.tiles)
 
+    def of_tree(self, tree: Clusters) -> Array:
+        """Number in the tree, at the finest level - 1 -> number that is shown."""
+        at = np.zeros(tree.finest, np.int64)
+        at[np.asarray(tree.numbers) - 1] = self.number[1:]
+        return at
+
     def legend_of(self, tiles: tuple[int, ...]) -> list[tuple[int, str, float]]:
         """The legend of one image, by its tiles of each cluster."""
         total = sum(tiles)

@@ -32,7 +32,7 @@ def write_cluster_table(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     shown, tree = shown_clusters(job), clusters_document(job)
     numbering = numbering_of(job, tree)
     colours = tuple(map(hexadecimal, shown.colours))
-    label = TileLabel("clusters", "cluster", shown.numbers, ("confidence", "assignment"), colours)
+    label = TileLabel("clusters", "cluster", shown.numbers, ("confidence", "assignment"), colours, shown.names)
     outcome = write_tile_table(job, unit, label, layout=read_layout(job))
     with outcome.clock("write"):
         outcome.files.append(write_shares(job, shown))

@@ -1,4 +1,7 @@
-"""tissue_share: how much of a patch is tissue, for galleries: the mask, and the glass that the mask takes for tissue."""
+"""tissue_share: how much of a patch is tissue, for galleries: the mask, and the glass that the mask takes for tissue.
+
+The mask closes narrow gaps and small holes and lies a little outside of the edge, so glass there counts as tissue.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,26 @@ LONGEST = 4096
 finest whose pixels are not finer than the cells that `GLASS_PIXELS` makes."""
 
 
-def tissue_share(job: Job[ClusterSettings], image: str, places: Array) -> Array:
+def tissue_share(job: Job[ClusterSettings], image: str, places: Array, bare: Mask | None) -> Array:
     """Share of tissue in patches whose first cells are `places` (n, axes), float64 in [0, 1].
 
-    On brightfield slides pixels as bright as the slide's glass are none, so lumina and pale fat count as none either.
+    On brightfield slides pixels as bright as the slide's glass, `bare`, are none, so lumina and pale fat count as none either.
     """
     starts = places.astype(float)
     stops = starts + job.settings.side
     shape = job.slides[image].shape
     inside = ((stops.clip(0, shape) - starts.clip(0, shape)) / job.settings.side).prod(1)  # beyond the image nothing is
     covered = tissue(job, image).share_of(starts, stops)
-    bare = bare_glass(job, image)
     share: Array = inside * (covered if bare is None else np.minimum(covered, 1 - bare.share_of(starts, stops)))
     return share
+
+
+def glass_share(job: Job[ClusterSettings], places: Array, bare: Mask | None) -> Array:
+    """Share of pixels as bright as glass in the tiles amid patches whose first cells are `places`; NaN where none is known."""
+    if bare is None:
+        return np.full(len(places), np.nan)
+    starts = places + (job.settings.side - job.settings.step) / 2
+    return bare.share_of(starts, starts + job.settings.step)
 
 
 def bare_glass(job: Job[ClusterSettings], image: str) -> Mask | None:

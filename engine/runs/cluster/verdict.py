@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ...show.baselines_section import METHODS
+from ...show.numbers import spans
 from ...show.page import Caution
 from .documents import HeadRecord, Validity
 from .settings import MAX_CLUSTERS
 
+HIGH_CHANCE = 0.8
+"""Index of data without structure above which the report says that the index tells little."""
 KIND_NAMES = {"slide": "kinds of tissue", "volume": "kinds of region", "block": "kinds of tissue"}
 
 
@@ -20,13 +23,20 @@ def headline(validity: Validity, noun: str, level: int) -> str:
         return found if level == k else f"{found} {chosen(validity, level)}"
     if not passing:
         return (
-            f"No separate {kinds} can be told apart reproducibly: no number of clusters from {validity.range[0]} to "
-            f"{validity.largest} comes back when the data are drawn again. The map shows {level} clusters all the same."
+            f"No separate {kinds} can be told apart reproducibly: {_none_of(validity)} when the data are drawn again. The map "
+            f"shows {level} clusters all the same."
         )
-    between = f" (between {passing[0]} and {passing[-1]})" if len(passing) > 1 else ""
+    between = f" ({spans(passing)} come back)" if len(passing) > 1 else ""
     nature = "with gaps between them" if validity.method == "separate" else "as regions of a continuum without gaps"
     found = f"{k} {kinds} can be told apart reproducibly{between}, {nature}."
     return found if level == k else f"{found} {chosen(validity, level)}"
+
+
+def _none_of(validity: Validity) -> str:
+    low, high = validity.range[0], validity.largest
+    return (
+        f"{low} clusters do not come back" if low == high else f"no number of clusters from {low} to {high} comes back"
+    )
 
 
 def chosen(validity: Validity, level: int, noun: str = "clusters") -> str:
@@ -67,6 +77,11 @@ def explanation(validity: Validity, noun: str = "slide") -> list[str]:
         "cluster dissolves. Of the Ks near the best index the largest is taken."
     )
     texts = [drawn, rule]
+    if tame := [row.clusters for row in validity.rows if row.chance > HIGH_CHANCE]:
+        texts.append(
+            f"At K = {spans(tame)} the index of data without structure is above {HIGH_CHANCE} itself: so many come back in any "
+            'data, so there a high index tells little, and "no" does not mean that the clusters vary.'
+        )
     if validity.largest < validity.range[1]:
         texts.append(f"A K above {validity.largest} was not tried: there are fewer than ten patches for each cluster.")
     elif not validity.set_by_user and validity.k == validity.range[1]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-
 import numpy as np
 
-from ....stores.frame import Array
-from ....stores.lists.cells import number_column
 from ....stores.tables import write_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.layouts import NO_LAYOUT, add_layout
+from ...steps.list_columns import column, own_name
 from ...steps.volumes.encode import embeddings, errors
 from .evaluate import best
 from .settings import EmbedSettings
@@ -62,29 +59,3 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
         outcome.files += write_table(job.folder.out / "tables" / "volumes.zarr", table)
     outcome.facts["volumes"] = len(records)
     return outcome
-
-
-def own_name(name: str, taken: Collection[str]) -> str:
-    """A list's column in the table: one named as a column of the table, or with a slash, gets another name.
-
-    >>> own_name("age", ["id"]), own_name("id", ["id"]), own_name("mg/l", ["id"])
-    ('age', 'list id', 'mg per l')
-    """
-    name = name.replace("/", " per ")
-    while name in taken:
-        name = f"list {name}"
-    return name
-
-
-def column(texts: Sequence[str], name: str = "") -> Array:
-    """A column of the list as float64 where most of its texts are numbers (age), with NaN for the others; else as str.
-
-    Units, bounds ("89+"), decimal commas and 999 are read as `stores.lists.cells.number_column` does.
-
-    >>> column(["61.5", "", "70", "unknown"]).tolist()
-    [61.5, nan, 70.0, nan]
-    >>> column(["007", "12"]).tolist()  # a number that begins with 0 is a name
-    ['007', '12']
-    """
-    numbers = number_column(texts, name)
-    return np.array(texts, dtype=object) if numbers is None else np.array(numbers.values)

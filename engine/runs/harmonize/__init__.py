@@ -27,7 +27,7 @@ COMMAND = Command(
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.outputs import GROUPS, document, model, pictures, report_files
     from ...pipeline.spec import Pipeline
-    from ...pipeline.step import Step, per_image
+    from ...pipeline.step import Step, all_columns, per_image
     from ...steps import convert
     from .apply import finish_version, harmonize, harmonize_units, version_units
     from .check import check, check_sampled
@@ -95,6 +95,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     "report",
                     "report",
                     write_page,
+                    columns=all_columns,
                     outputs=(*report_files(modality.name), *pictures("versions", "training")),
                 ),
             ),

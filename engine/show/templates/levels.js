@@ -97,17 +97,18 @@
       context.drawImage(sheet, (index % columns) * side, Math.floor(index / columns) * side, side, side, i * (side + 4), 0, side, side);
     });
   };
-  const centralOf = (fines) => {
-    const bySize = [...fines].sort((a, b) => tilesOf(b) - tilesOf(a)), lists = bySize.map((fine) => view.patches.central[fine] || []);
-    const chosen = [];
+  const since = (k, level) => view.parents.reduce((last, parent, i) => (parent === k && i + 1 <= level ? i + 1 : last), k);
+  const partsOf = (k, level) => Array.from({ length: level }, (_, i) => i + 1)
+    .filter((part) => (view.into[part] <= level ? view.into[part] : part) === k);  // the cluster, and those merged into it
+  const centralOf = (parts, level) => {
+    const lists = parts.map((k) => view.patches.central[`${k}@${since(k, level)}`] || []), chosen = [];
     for (let i = 0; i < MOST; i += 1) lists.forEach((list) => { if (i < list.length) chosen.push(list[i]); });
     return chosen.slice(0, MOST);
   };
   const randomOf = (fines) => fines.flatMap((fine) => view.patches.random[fine] || [])
     .sort((a, b) => a[1] - b[1]).slice(0, MOST).map(([index]) => index);
   const borderOf = (k, numbers, level) => {
-    const since = view.parents.reduce((last, parent, i) => (parent === k && i + 1 <= level ? i + 1 : last), k);
-    const own = view.patches.border[`${k}@${since}`] || [];
+    const own = view.patches.border[`${k}@${since(k, level)}`] || [];
     return own.filter(([, beyond]) => numbers[beyond] !== k).slice(0, MOST).map(([index]) => index);
   };
 
@@ -156,7 +157,7 @@
       make("td", row, nearestTo(k, centres)).className = "near";
       if (view.patches) {
         const fines = numbers.map((number, fine) => [number, fine]).filter(([number, fine]) => fine && number === k).map(([, fine]) => fine);
-        drawPatches(row, centralOf(fines), "central", view.names[k - 1]);
+        drawPatches(row, centralOf(partsOf(k, level), level), "central", view.names[k - 1]);
         drawPatches(row, randomOf(fines), "random", view.names[k - 1]);
         drawPatches(row, borderOf(k, numbers, level), "border", view.names[k - 1]);
       }

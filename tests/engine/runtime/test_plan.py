@@ -127,8 +127,12 @@ def test_a_file_system_without_nameless_files_is_asked_for_a_folder(
 
 def test_a_plan_of_a_finished_run_and_of_a_redo_is_a_plan(mini: Any) -> None:
     for options, settings in ((HERE, {}), (replace(HERE, redo=True), {"k": "5"})):
-        told = plan("cluster", {"slides": mini.slides}, mini.out, options=options, settings=mini.settings | settings)
-        assert [out for out, _, _ in told] == [mini.out]
+        said = list[Event]()
+        told = replace(options, report=said.append)
+        plans = plan("cluster", {"slides": mini.slides}, mini.out, options=told, settings=mini.settings | settings)
+        assert [out for out, _, _ in plans] == [mini.out]
+        begun = "done again: choose K, " if options.redo else "were done before: each is only checked"
+        assert [event for event in said if begun in event.text]
 
 
 def test_a_run_that_goes_on_says_what_is_done_and_its_open_step_is_stopped(mini: Any, tmp_path: Path) -> None:
@@ -138,9 +142,14 @@ def test_a_run_that_goes_on_says_what_is_done_and_its_open_step_is_stopped(mini:
     (out / "run.json").write_text(json.dumps(document))
     found = status(out)
     assert found.state == "stopped" and [one.state for one in found.steps].count("stopped") == 1
+    dry = list[Event]()
+    list(
+        plan("cluster", {"slides": mini.slides}, out, options=replace(HERE, report=dry.append), settings=mini.settings)
+    )
     run("cluster", {"slides": mini.slides}, out, options=replace(HERE, report=told.append), settings=mini.settings)
     [line] = [event.text for event in told if "goes on where it stopped" in event.text]
     assert "overview, convert" in line and "are done already; within" in line
+    assert line in [event.text for event in dry], "the plan says the same"
 
 
 def test_a_plan_of_stains_ends_as_the_run_does(mini: Any, tmp_path: Path) -> None:

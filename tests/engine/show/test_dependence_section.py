@@ -33,6 +33,14 @@ def test_columns_that_the_list_lacks_are_named() -> None:
     assert "no column site or group" in dependence_section(FOUND, (), absent=("site", "group")).text[-1]
 
 
+def test_columns_of_the_list_that_were_not_compared_are_named_with_what_to_do() -> None:
+    (said,) = dependence_section(FOUND, (), absent=["subject", "group"], others=["diag", "grade"]).text[3:]
+    assert said.startswith("Columns of the list that were not compared: diag, grade.") and said.endswith(
+        "the list: group."
+    )
+    assert "heading" not in dependence_section(FOUND, (), others=["diag"]).text[-1]
+
+
 def test_one_slide_gives_sentences_alone_and_the_page_is_written() -> None:
     section = dependence_section((Dependence("slide", 1, 1, reason="there is one slide"),), ())
     assert section.tables == ()

@@ -32,7 +32,7 @@ SHEET = PatchSheet(
     sheet_picture(np.broadcast_to(GREYS[:, None, None, None], (8, 32, 32, 3))),
     SIDE,
     COLUMNS,
-    central={1: (0,), 2: (1,), 4: (2,)},
+    central={"1@3": (0,), "2@2": (1,), "2@4": (2,)},
     random={1: ((3, 5),), 2: ((4, 9),), 4: ((5, 2),)},
     border={"2@2": ((6, 1), (7, 3)), "2@4": ((7, 4),)},
 )

@@ -31,3 +31,13 @@ def test_columns_have_a_value_an_image_and_the_others_are_named() -> None:
     found = cohort_columns([SLIDE, replace(SLIDE, id="b-2", subject="", columns={"stain": "HE", "age": "70"})])
     assert found.values == {"subject": ("s1", ""), "stain": ("HE", "HE")}
     assert found.absent == ("scanner", "site", "group") and found.subjects == ("s1", "")
+
+
+def test_columns_that_divide_the_images_and_are_not_compared_are_named() -> None:
+    rows = [
+        {"diag": "A", "age": "61", "note": "x"},
+        {"diag": "A", "age": "61", "note": "y"},
+        {"diag": "B", "age": "70"},
+    ]
+    found = cohort_columns([replace(SLIDE, id=f"{i}", columns=row | {"stain": "HE"}) for i, row in enumerate(rows)])
+    assert found.others == ("diag",), "neither numbers nor comments that stand once"

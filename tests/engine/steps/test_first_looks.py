@@ -18,6 +18,7 @@ from tile_engine.engine.runtime.load import load
 from tile_engine.engine.show.page import Caution, ReportPage
 from tile_engine.engine.steps.first_looks import first_looks, noted
 from tile_engine.engine.steps.report_files import write_report_files
+from tile_engine.stores.lists.spellings import joined_rows
 
 
 @pytest.fixture
@@ -78,3 +79,16 @@ def test_the_report_and_its_summary_say_them(job: Job[Any]) -> None:
     assert "<strong>Give <code>--mpp</code> a value.</strong> <span>It is guessed.</span>" in page
     assert page.index("Three kinds.") < page.index("What to look at first") < page.index("Give <code>")
     assert "* **Give `--mpp` a value.** It is guessed." in summary
+
+
+def test_names_of_files_and_columns_are_written_as_they_are() -> None:
+    """Capital letters of files are told apart, and a column has the name that the list gives it."""
+    of_file, of_column = (
+        noted("list.csv: 1 of 5 rows name no file: 'a.svs'"),
+        noted("values are joined: diag: 'a' taken for 'A'"),
+    )
+    assert (of_file.headline, of_file.text) == ("list.csv: 1 of 5 rows name no file.", "'a.svs'.")
+    assert (of_column.headline, of_column.text) == ("Values are joined.", "diag: 'a' taken for 'A'.")
+    assert noted("no film has a label. networks learn").headline == "No film has a label."
+    texts = joined_rows([{"diag": "A", "sex": "M"}, {"diag": "a", "sex": "male"}])[1]
+    assert len({noted(text).headline for text in texts}) == 2, "each column has a caution of its own"

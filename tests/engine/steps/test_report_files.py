@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from tile_engine.engine.export.picked import Picked
 from tile_engine.engine.pipeline.record import Rejection
+from tile_engine.engine.pipeline.unit import Unit
+from tile_engine.engine.runs.cluster.table import write_cluster_table
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.show.page import Column, ReportPage, Section, Table
 from tile_engine.engine.steps.apply import looked_at
-from tile_engine.engine.steps.report_files import kind_of_rejected, write_report_files
+from tile_engine.engine.steps.report_files import _rows, kind_of_rejected, write_report_files
 from tile_engine.stores.folder import Folder
 from tile_engine.stores.tables import read_table
 
@@ -72,3 +75,26 @@ def test_long_names_of_films_are_shortened(finished: Callable[[str, str], Any], 
     page = ReportPage(title="t", subtitle="s", facts=(), sections=(Section("Films", tables=(table,)),), footer="f")
     write_report_files(job, page)
     assert f'title="{film.name}"' in job.folder.report.read_text()
+
+
+def test_the_list_and_the_table_have_the_columns_of_the_users_list(
+    finished: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    job = load(finished("cluster", "slides").copy(tmp_path / "out"))
+    texts = [{"diag": "A", "name": "x", "age": "61,5"}, {"diag": "b/c"}, {}]
+    records = {
+        image: replace(record, columns=columns)
+        for (image, record), columns in zip(job.slides.items(), texts, strict=True)
+    }
+    job = replace(job, slides=records)
+    rows = _rows(job, None, ())
+    assert [row["diag"] for row in rows] == ["A", "b/c", ""] and [row["age"] for row in rows] == [61.5, None, None]
+    assert [row["list name"] for row in rows] == ["x", "", ""] and {"subject", "site"} < set(rows[0])
+    write_cluster_table(job, Unit("table", "table"))
+    obs = read_table(job.folder.table).obs
+    first = obs[obs["slide"] == next(iter(records))]
+    assert set(first["diag"]) == {"A"} and set(first["age"]) == {61.5} and obs["age"].isna().any()
+    assert (obs["cluster_name"].astype(str) == "cluster " + obs["cluster"].astype(str)).all()
+    exported = Picked(job, next(iter(records)), ()).tiles().obs
+    for name in ("diag", "age", "name", "cluster_name"):
+        assert exported[name].tolist() == first[name].tolist()

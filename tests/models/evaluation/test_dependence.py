@@ -54,7 +54,7 @@ def test_slides_of_a_subject_keep_its_value_by_chance_too() -> None:
     """Two subjects of six slides each: whatever their groups, no assignment is rarer than another."""
     subjects, groups = ("s1",) * 6 + ("s2",) * 6, ("case",) * 6 + ("control",) * 6
     found = column_information(planted(0.9), "group", groups, subjects=subjects)
-    assert "every group has one" in found.reason
+    assert "each group has one subject" in found.reason
     four = tuple(f"s{i // 3}" for i in range(12))
     assert column_information(planted(0.9), "group", groups, subjects=four).p > 0.3
 
@@ -64,7 +64,7 @@ def test_slides_of_a_subject_keep_its_value_by_chance_too() -> None:
     [
         (("HE",) * 12, "there is one stain, HE"),
         (("",) * 12, "no slide has a value of stain"),
-        (tuple(map(str, range(12))), "every stain has one slide"),
+        (tuple(map(str, range(12))), "each stain has one slide"),
     ],
 )
 def test_where_there_is_nothing_to_say_the_reason_is(values: tuple[str, ...], reason: str) -> None:
@@ -91,3 +91,17 @@ def test_the_least_p_counts_the_ways_to_divide_the_slides() -> None:
     assert column_information(counts[:, :6], "stain", ("a",) * 5 + ("b",), subjects=("",) * 6).least_p == pytest.approx(
         1 / 6
     )
+
+
+def test_of_the_subject_slides_are_permuted() -> None:
+    """Each subject has its own value: permuted over subjects, nothing could ever be said of them."""
+    counts = planted(0.9)
+    subjects = ("p1",) * 3 + ("p2",) * 3 + ("p3",) * 6
+    found = column_information(counts, "subject", subjects, subjects=subjects)
+    assert not found.reason and found.values == 3 and found.adjusted > 0 and found.p < 0.05
+    two = column_information(counts[:, 4:7], "subject", subjects[4:7], subjects=subjects[4:7])
+    assert not two.reason and two.slides == 3 and two.least_p == pytest.approx(1 / 3)
+    alone = column_information(counts[:, ::3], "subject", tuple("abcd"), subjects=tuple("abcd"))
+    assert alone.reason == "each subject has one slide, so that the subject cannot be told from the slide"
+    site = column_information(counts, "site", [{"p3": "B"}.get(s, s) for s in subjects], subjects=subjects)
+    assert site.reason == "each site has one subject, so that the site cannot be told from the subject"

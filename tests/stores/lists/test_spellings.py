@@ -48,7 +48,12 @@ def test_entries_of_a_list_have_one_spelling_and_a_warning_names_both(tmp_path: 
         ("P1", "Site 1", "AD", "M"), ("P1", "Site 1", "AD", "M"), ("P2", "", "AD", "F"), ("", "Site 1", "CN", ""),
     ]  # fmt: skip
     said = "\n".join(found.warnings)
-    for text in ("dx: 'ad' (1) taken for 'AD' (2)", "sex: 'male' (1)", "subject: 'p1' (1)", "site: 'site1' (1)"):
+    for text in (
+        "column `dx` that differ in case or blanks alone are one value: 'ad' (1) taken for 'AD' (2)",
+        "column `sex` that mean one sex are one value: 'male' (1)",
+        "column `subject` that differ in case or blanks alone are one value: 'p1' (1)",
+        "column `site` that differ in case or blanks alone are one value: 'site1' (1)",
+    ):
         assert text in said
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ....pipeline.job import Job
 from ....show.associations_section import NOTABLE_Q
+from ....show.numbers import spans
 from ....show.page import Caution
 from ..documents import Validity
 from ..verdict import chosen
@@ -35,7 +36,7 @@ def headline(validity: Validity, level: int) -> str:
             f"{shown}"
         )
     several = len(validity.passing) > 1
-    between = f" (numbers from {validity.passing[0]} to {validity.passing[-1]} come back)" if several else ""
+    between = f" ({spans(validity.passing)} come back)" if several else ""
     nature = {
         "separate": "with gaps between them",
         "continuous": "as regions of a continuum without gaps",

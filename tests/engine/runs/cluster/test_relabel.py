@@ -18,8 +18,13 @@ import tile_engine
 from tile_engine import ClusterOptions, RunOptions
 from tile_engine.engine.api.running import resume
 from tile_engine.engine.maintenance.verify import verify
+from tile_engine.engine.pipeline.image_documents import write_rejected
 from tile_engine.engine.pipeline.progress import Event
+from tile_engine.engine.pipeline.record import Rejection
+from tile_engine.engine.runtime.load import load
+from tile_engine.engine.search.rows import gathered
 from tile_engine.errors import SettingsError
+from tile_engine.stores.folder import Folder
 
 NONE = ClusterOptions(cluster="none")
 
@@ -81,6 +86,8 @@ def test_every_result_says_the_same(edited: Path) -> None:
     columns = [name for name in run.shares.columns if name == "Stroma" or name.startswith("cluster ")]
     assert columns == ["Stroma", "cluster 2", "cluster 3", "cluster 4"] and not run.shares["cluster 4"].any()
     tiles = run.tiles.obs
+    assert set(tiles["cluster_name"][tiles["cluster"] == 1]) == {"Stroma"}
+    assert "Stroma" in set(gathered(load(edited), "tiles", []).words["label"].names)
     assert list(tiles["cluster"].cat.categories) == [1, 2, 3, 4] and not (tiles["cluster"] == 4).any()
     listed = rows(edited / "clusters.csv")
     assert [row["name"] for row in listed] == columns and listed[0]["colour"] == "#ff8800" and listed[3]["into"] == "2"
@@ -139,6 +146,27 @@ def test_a_stage_keeps_the_choice_and_its_redo_does_not(edited: Path, mini: Any,
     assert resume(out, options=options(stages=("train",), redo=True), seeds=1).settings["classes"] == []
 
 
+def test_slides_that_the_run_rejected_before_do_not_fail_its_relabelling(edited: Path, tmp_path: Path) -> None:
+    from tile_engine.cli.app import app
+
+    out = Path(shutil.copytree(edited, tmp_path / "out"))
+    write_rejected(Folder(out), {"typo-1": Rejection("typo.svs", "E_MISSING", "there is no such file", step="open")})
+    done = CliRunner().invoke(app, ["relabel", str(out), "--k", "3"], catch_exceptions=False)
+    assert done.exit_code == 0 and "were rejected" not in done.output
+    assert "goes on where it stopped" not in done.output and "done again: write labels, table" in done.output
+    assert set(tile_engine.open_run(out).rejected) == {"typo-1"}
+
+
+def test_a_file_that_is_refused_replaces_nothing(edited: Path, tmp_path: Path) -> None:
+    told = list[Event]()
+    (tmp_path / "classes.csv").write_text("cluster,name\n77,Fat\n")
+    with pytest.raises(SettingsError, match="cluster 77"):
+        tile_engine.relabel(edited, classes=tmp_path / "classes.csv", options=options(report=told.append))
+    assert not [event for event in told if "replaces" in event.text]
+    with pytest.raises(SettingsError, match=r"nosuch.csv'\)?: there is no such file"):
+        tile_engine.relabel(edited, classes=tmp_path / "nosuch.csv", options=options())
+
+
 @pytest.mark.parametrize(
     ("level", "table", "code"), [(99, None, "E_LEVEL"), (None, "cluster,into\n1,98\n", "E_CLASSES")]
 )
@@ -171,4 +199,5 @@ def test_the_command_takes_auto_and_refuses_what_is_no_level(edited: Path, tmp_p
     done = CliRunner().invoke(app, [*words, "auto", "-q"], catch_exceptions=False)
     assert done.exit_code == 0
     run = tile_engine.open_run(out)
+    assert f"clusters: {len(rows(out / 'clusters.csv'))}" in done.output and "Stroma" in done.output
     assert run.settings["level"] == 0 and run.settings["classes"], "names stay"

@@ -35,7 +35,11 @@ def validity(k: int, passing: tuple[int, ...], tried: tuple[int, int] = (2, 20),
     [
         (
             validity(5, (4, 5, 6)),
-            "5 kinds of tissue can be told apart reproducibly (between 4 and 6), with gaps between them.",
+            "5 kinds of tissue can be told apart reproducibly (4 to 6 come back), with gaps between them.",
+        ),
+        (
+            validity(5, (5, 6, 7, 10)),
+            "5 kinds of tissue can be told apart reproducibly (5 to 7 and 10 come back), with gaps between them.",
         ),
         (
             validity(5, (5,), method="continuous"),
@@ -46,6 +50,7 @@ def validity(k: int, passing: tuple[int, ...], tried: tuple[int, int] = (2, 20),
             "No separate kinds of tissue can be told apart reproducibly: no number of clusters from 2 to 20",
         ),
         (validity(1, (), (2, 7)), "from 2 to 7 comes back"),
+        (validity(1, (), (2, 2)), "reproducibly: 2 clusters do not come back when"),
         (
             validity(14, (14,), (14, 14), range=(14, 14)),
             "14 kinds of tissue, as was set: a clustering into 14 comes back",
@@ -63,6 +68,16 @@ def test_the_ends_of_the_range_are_no_choice() -> None:
     assert "slides were drawn again" in said and "The range ends at 20: a larger K may be reproducible too" in said
     assert "The range begins at 5" in " ".join(explanation(validity(5, (5,), (5, 9), range=(5, 9))))
     assert "range begins" not in " ".join(explanation(validity(2, (2,)))), "there is no smaller K than 2"
+
+
+def test_an_index_that_data_without_structure_reach_too_is_said_to_tell_little() -> None:
+    found = validity(5, (5,))
+    rows = tuple(
+        row.model_copy(update={"chance": 0.96 if row.clusters in (2, 3) else 0.4}) for row in found.reproducibility
+    )
+    said = " ".join(explanation(found.model_copy(update={"reproducibility": rows})))
+    assert "At K = 2 and 3 the index of data without structure is above 0.8" in said
+    assert "without structure is above" not in " ".join(explanation(found))
 
 
 def test_a_range_that_few_patches_cut_short_is_said() -> None:

@@ -72,7 +72,7 @@ def test_no_more_than_twenty_columns_are_evaluated() -> None:
 
 
 def test_a_few_cells_that_are_no_numbers_do_not_make_a_column_text() -> None:
-    from tile_engine.engine.runs.embed.table import column
+    from tile_engine.engine.steps.list_columns import column
 
     ages = [*map(str, range(60, 80)), "unknown", "999", "71,5", "n/a"]
     assert column(ages, "age").tolist()[-4:-1] != ages[-4:-1]

@@ -110,6 +110,7 @@ def _volume(path: Path) -> Description | None:
                 ("name", path.name),
                 ("reader", volume.reader),
                 ("voxels", f"{_by(frames[0].shape[::-1])} (x, y, z), {volume.channels} channels of {volume.dtype}"),
+                ("stored", volume.stored),
                 ("spacing", f"{_by(s / 1000 for s in frames[0].spacing[::-1])} mm (x, y, z)"),
                 ("place", _extent(frames[0], volume.placement)),
                 ("file", f"{size / 1e6:.1f} MB for {frames[0].box.size / 1e6:.1f} million voxels"),

@@ -15,9 +15,11 @@ from ...stores.frame import Frame
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of, labels_listed
 from ...stores.likeness import meant
 from ...stores.placement import Placement, turned_by
-from ...stores.remote import to_path
+from ...stores.remote import ObjectPath, to_path
+from ...stores.shown import shown
 from ...stores.slides.cohort import find
 from ...stores.slides.reader import probe
+from ...stores.slides.scan_facts import scan_facts
 from ..images.guess import ANY_INPUT
 from ..pipeline.documents import runs_below
 from .status import statuses
@@ -69,6 +71,7 @@ def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Desc
         ("reader", f"{slide.reader}: {slide.why}"),
         ("pixels", f"{slide.shapes[0][1]} x {slide.shapes[0][0]}, {slide.channels} channels of {slide.dtype}"),
         ("spacing", f"{spacing}{f', from {slide.spacing_source}' if slide.spacing_source else ''}"),
+        *((name, shown(value)) for name, value in ([] if isinstance(path, ObjectPath) else scan_facts(path))),
         ("file", f"{size / 1e6:.1f} MB for {pixels / 1e6:.1f} MPix"),
     )
     levels = tuple(

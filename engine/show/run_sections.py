@@ -168,7 +168,7 @@ def settings_section(settings: Mapping[str, object], *, heading: str = "Settings
 
 def _lengths(spacing: Sequence[float]) -> float | str:
     """A spacing as a number; as text, x first, where axes differ."""
-    return spacing[0] if len(set(spacing)) == 1 else " × ".join(f"{one:.4g}" for one in spacing[::-1])
+    return spacing[0] if len(set(spacing)) == 1 else " × ".join(f"{one:g}" for one in spacing[::-1])
 
 
 def _spacings(row: SlideRow) -> dict[str, Cell]:

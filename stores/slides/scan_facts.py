@@ -44,4 +44,7 @@ def scan_facts(path: Path) -> tuple[tuple[str, str], ...]:
     scanner = " ".join(text for text in (maker if maker not in _NO_MAKERS else "", first(_MODELS)) if text)
     has_profile = "openslide.icc-size" in properties
     facts = ((OBJECTIVE, f"{power}x" if power else ""), (SCANNER, scanner), (DATE, first(_DATES)))
-    return (*(fact for fact in facts if fact[1]), (PROFILE, "profile embedded, not applied" if has_profile else "no profile"))
+    return (
+        *(fact for fact in facts if fact[1]),
+        (PROFILE, "profile embedded, not applied" if has_profile else "no profile"),
+    )

@@ -34,9 +34,9 @@ Grid = Annotated[
     typer.Option(
         "--grid",
         metavar="auto|source|layer",
-        help="Grid of exported NIfTI: that of the source volume, or that of the stored layer (labels lie on the source's, "
-        "unless the run has --label-grid cells); auto is the source's, except for coarser layers of several channels, such as "
-        "embeddings.",
+        help="Grid of exported NIfTI, along the axes of the source's file: that of the source volume, or that of the stored "
+        "layer (labels lie on the source's, unless the run has --label-grid cells); auto is the source's, except for coarser "
+        "layers of several channels, such as embeddings.",
         rich_help_panel=WRITE,
     ),
 ]

@@ -131,8 +131,9 @@ def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> in
     for warning in inspected.warnings:
         say(f"warning: {warning}")
     for record in inspected.slides.values():
-        um = record.spacing[0]
-        say(f"  {record.name}: {' x '.join(map(str, record.shape[::-1]))} at {um:g} um, by {record.reader}")
+        size = f"{' x '.join(map(str, record.shape[::-1]))} at {record.spacing[0]:g} um"
+        is_volume = len(record.shape) == 3 and not record.films
+        say(f"  {record.name}: {record.frame.text if is_volume else size}, by {record.reader}")
     for message in note_messages(inspected.slides.values()):
         say(f"warning: {message.text}")
     for message in rejection_messages(inspected.rejected.values()):

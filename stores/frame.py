@@ -135,6 +135,22 @@ class Frame:
         """All indices of the frame."""
         return Box((0,) * len(self.shape), self.shape)
 
+    @property
+    def text(self) -> str:
+        """Size and spacing for display, x first: of a volume in millimetres, of a plane in micrometres.
+
+        >>> Frame(("z", "y", "x"), (90, 120, 110), (4000.0, 2000.0, 2000.0)).text
+        '110 x 120 x 90 (x, y, z) at 2 x 2 x 4 mm'
+        """
+        axes = f" ({', '.join(self.axes[::-1])})" if len(self.axes) == 3 else ""
+        return f"{' x '.join(map(str, self.shape[::-1]))}{axes} at {self.spacing_text}"
+
+    @property
+    def spacing_text(self) -> str:
+        """The spacing for display, x first: of a volume in millimetres, of a plane in micrometres."""
+        scale, unit = (1000, "mm") if len(self.axes) == 3 else (1, "um")
+        return f"{' x '.join(f'{s / scale:.7g}' for s in self.spacing[::-1])} {unit}"
+
     def coarsen(self, factor: Sequence[int]) -> Frame:
         """The frame of `factor` times larger cells with the same lower edge; the last cell may extend beyond the frame."""
         return replace(

@@ -56,12 +56,13 @@ class Regridded:
         spec = self._array.spec
         self._whole = self._array.read_all() if spec.nbytes <= BLOCK_BYTES else None
 
-    def blocks(self) -> Iterator[Box]:
-        """Boxes that cover the frame in C order, each a run of consecutive cells; memory does not grow with the frame."""
+    @property
+    def block_cells(self) -> int:
+        """Cells that are read at once, so that memory does not grow with the frame."""
         layer = self._image.frames[0]
         per_cell = math.prod(max(1.0, t / s) for t, s in zip(self.frame.spacing, layer.spacing, strict=True))
         cost = (self.dtype.itemsize * 2 if self._nearest else _LINEAR_BYTES) * per_cell * self._image.channels
-        return runs(self.frame, max(1, int(BLOCK_BYTES / cost)))
+        return max(1, int(BLOCK_BYTES / cost))
 
     def read(self, channel: int, box: Box) -> Array:
         """Cells of a box of the frame, in the layer's own type."""
@@ -125,18 +126,18 @@ def is_same_grid(one: Frame, other: Frame) -> bool:
     )
 
 
-def runs(frame: Frame, cells: int) -> Iterator[Box]:
-    """Boxes of at most `cells` cells that cover a frame in C order: whole planes if they fit, else parts of a plane.
+def runs(shape: tuple[int, ...], cells: int) -> Iterator[Box]:
+    """Boxes of at most `cells` cells that cover an array in C order: whole planes if they fit, else parts of a plane.
 
-    >>> [box.start for box in runs(Frame(("z", "y", "x"), (2, 3, 4), (1.0, 1.0, 1.0)), 8)]
+    >>> [box.start for box in runs((2, 3, 4), 8)]
     [(0, 0, 0), (0, 2, 0), (1, 0, 0), (1, 2, 0)]
     """
     cut, room = [], cells
-    for n in reversed(frame.shape):
+    for n in reversed(shape):
         length = max(1, min(n, room))
         cut.append(length)
         room = room // n if length == n else 0
-    return frame.box.cut(tuple(reversed(cut)))
+    return Box((0,) * len(shape), shape).cut(tuple(reversed(cut)))
 
 
 def _between(values: Array, n: int, axis: _Axis, first: int) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,8 +23,7 @@ from .chosen import fields_of_run, labels_of_run
 from .fields import Field
 from .formats import FORMATS as OF_IMAGES
 from .formats import ImageFile, sweep_staged, warnings_of
-from .names import plain_names, source_names
-from .nifti import NIFTI, NiftiFile, fingerprint_of, nifti_file, write_file
+from .nifti import NIFTI, fingerprint_of, nifti_files, write_file
 from .owned import State, check_no_link, export_state, sweep
 from .picked import Picked
 from .sidecars import DESCRIPTION, IGNORED, check_dataset, write_dataset
@@ -91,7 +89,7 @@ def export(out: str | Path, choices: ExportChoices | None = None, *, options: Ru
         return _export_images(job, choices, options)
     folder = _folder(job, choices, run.input)
     fields, unfinished = fields_of_run(job, choices.layers)
-    files = _files(job, fields, folder, choices.grid)
+    files = nifti_files(job, fields, folder, choices.grid)
     Folder(folder).claim(None if isinstance(home, ObjectPath) else home.stat().st_mode & 0o777)  # as private as the run
     with Lock(folder, force=options.force_unlock):
         check_dataset(folder)
@@ -272,22 +270,6 @@ def _folder(job: Job[RunSettings], choices: ExportChoices, source: str) -> Path:
             "E_OUT",
         )
     return folder
-
-
-def _files(job: Job[RunSettings], fields: dict[str, list[Field]], folder: Path, grid: str) -> list[NiftiFile]:
-    names = source_names(job.slides)
-    descriptions = plain_names(one.name for found in fields.values() for one in found)
-    files = [
-        nifti_file(folder, one, (image, job.slides[image], names[image]), descriptions[one.name], grid)
-        for image, found in fields.items()
-        for one in found
-    ]
-    doubled = [path for path, count in Counter(one.path for one in files).items() if count > 1]
-    if doubled:
-        raise SettingsError(
-            f"two labels or layers would be exported as {doubled[0]}: choose one of them with --layer.", "E_NO_LAYER"
-        )
-    return files
 
 
 def _check_old(folder: Path, old: list[str], *, redo: bool) -> None:

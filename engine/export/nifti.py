@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import UnfinishedError
+from ...errors import SettingsError, UnfinishedError
 from ...stores.array import Written
 from ...stores.files import crc32, write_durably
 from ...stores.frame import Array, Frame
 from ...stores.image import StoredImage
 from ...stores.partial_file import PartialFile
-from ...stores.placement import Affine
 from ...stores.regrid import Regridded, is_same_grid
 from ...stores.volumes.nifti_writer import NiftiVolume, stored_dtype, write_nifti
+from ...stores.volumes.orient import directions
 from ..pipeline.documents import RunDocument
+from ..pipeline.job import Job
 from ..pipeline.record import ImageRecord, digest
+from ..pipeline.settings import RunSettings
 from .fields import Field, content_of, stamp_of
-from .names import SourceName
+from .names import SourceName, plain_names, source_names
 from .owned import forget, remember
 from .sidecars import as_json, labels_of, sidecar, table_of
+from .source_grid import SourceGrid, source_grid
 
 NIFTI = "nifti"
 VERSION = 1
@@ -37,13 +41,17 @@ class NiftiFile:
 
     image: str
     """Id of the volume."""
-    record: ImageRecord
+    source: SourceGrid
     field: Field
     stored: StoredImage
     frame: Frame
-    """The grid that it is written on."""
+    """The grid that it is written on, in canonical axes; the file has the source's."""
     stem: Path
     """Path without an ending."""
+
+    @property
+    def record(self) -> ImageRecord:
+        return self.source.record
 
     @property
     def is_map(self) -> bool:
@@ -69,22 +77,35 @@ class NiftiFile:
         """Name of its receipt."""
         return f"{self.image}/{OWN_GRID if self.has_own_grid else 'source'}/{self.field.below}"
 
-    @property
-    def affine(self) -> Affine:
-        """The canonical affine of its grid; of the source's own grid the source's own."""
-        own = self.record.affine and not self.has_own_grid
-        return self.record.affine if own else self.record.placement.canonical_affine(self.frame)
+
+def nifti_files(job: Job[RunSettings], fields: dict[str, list[Field]], folder: Path, grid: str) -> list[NiftiFile]:
+    """What fields of the volumes of a run are exported as. Raises SettingsError (E_NO_LAYER) for two of one name."""
+    names = source_names(job.slides)
+    descriptions = plain_names(one.name for found in fields.values() for one in found)
+    grids = {image: source_grid(job.folder.slide(image), job.slides[image]) for image, found in fields.items() if found}
+    files = [
+        _nifti_file(folder, one, (image, grids[image], names[image]), descriptions[one.name], grid)
+        for image, found in fields.items()
+        for one in found
+    ]
+    doubled = [path for path, count in Counter(one.path for one in files).items() if count > 1]
+    if doubled:
+        raise SettingsError(
+            f"two labels or layers would be exported as {doubled[0]}: choose one of them with --layer.", "E_NO_LAYER"
+        )
+    return files
 
 
-def nifti_file(
-    folder: Path, field: Field, image: tuple[str, ImageRecord, SourceName], desc: str, grid: str
+def _nifti_file(
+    folder: Path, field: Field, image: tuple[str, SourceGrid, SourceName], desc: str, grid: str
 ) -> NiftiFile:
-    """A field of an image (id, record, name) on a grid: auto, source or layer.
+    """A field of an image (id, grid of its file, name) on a grid: auto, source or layer.
 
     `auto` is the source's grid, but for coarser layers of several channels: those on the source's grid would be many times
     larger than the source.
     """
-    identity, record, name = image
+    identity, source, name = image
+    record = source.record
     stored = StoredImage.open(field.path)
     keeps = grid == "layer" or (grid == "auto" and stored.channels > 1)
     frame = stored.frames[0] if keeps and not is_same_grid(stored.frames[0], record.frame) else record.frame
@@ -93,12 +114,13 @@ def nifti_file(
     else:
         suffix = "dseg" if field.is_map(stored, record) else "map"
     resolution = OWN_GRID if frame != record.frame else ""
-    return NiftiFile(identity, record, field, stored, frame, folder / name.named(desc, suffix, resolution=resolution))
+    return NiftiFile(identity, source, field, stored, frame, folder / name.named(desc, suffix, resolution=resolution))
 
 
 def fingerprint_of(one: NiftiFile) -> str:
     """Fingerprint of all that decides a field's files; reads the bytes of the stored field."""
-    return digest(VERSION, one.record.key, asdict(one.frame), one.stem.name, content_of(one.field, one.stored))
+    turned = [] if one.source.is_canonical else [one.source.affine]
+    return digest(VERSION, one.record.key, asdict(one.frame), one.stem.name, content_of(one.field, one.stored), *turned)
 
 
 def write_file(folder: Path, one: NiftiFile, run: RunDocument) -> list[Written]:
@@ -109,9 +131,10 @@ def write_file(folder: Path, one: NiftiFile, run: RunDocument) -> list[Written]:
     stamp, fingerprint = stamp_of(one.field, one.stored), fingerprint_of(one)
     layer = Regridded(one.stored, one.frame, nearest=one.is_map)
     present: set[int] = set()
-    volume = NiftiVolume(one.frame.shape, one.stored.channels, one.stored.dtype, one.affine, one.is_map)
+    shape, affine = one.source.shape_of(one.frame), one.source.affine_of(one.frame)
+    volume = NiftiVolume(shape, one.stored.channels, one.stored.dtype, affine, one.is_map)
     with PartialFile(one.path) as file:
-        write_nifti(file, volume, _parts(layer, one.stored.channels, present if one.is_map else None))
+        write_nifti(file, volume, _parts(one, layer, present if one.is_map else None))
         files = [file.close()]
         if stamp_of(one.field, one.stored) != stamp:
             raise UnfinishedError(
@@ -128,18 +151,19 @@ def write_file(folder: Path, one: NiftiFile, run: RunDocument) -> list[Written]:
     return files
 
 
-def _parts(layer: Regridded, channels: int, present: set[int] | None) -> Iterator[Array]:
+def _parts(one: NiftiFile, layer: Regridded, present: set[int] | None) -> Iterator[Array]:
     """Blocks of cells in the file's order; `present` takes the values that occur."""
-    for channel in range(channels):
-        for box in layer.blocks():
-            part = layer.read(channel, box)
+    for channel in range(one.stored.channels):
+        for part in one.source.blocks(layer, channel):
             if present is not None:
                 present.update(np.unique(part).tolist())
             yield part
 
 
 def _documents(one: NiftiFile, run: RunDocument, present: list[int]) -> dict[Path, bytes]:
-    value = sidecar(run, one.field, one.record, one.frame, OWN_GRID if one.has_own_grid else "")
+    value = sidecar(run, one.field, one.record, OWN_GRID if one.has_own_grid else "")
+    spacing = [round(s / 1e3, 9) for s in one.source.turn.in_file_order(one.frame.spacing)]
+    value["TileEngine"] |= {"Axes": "".join(directions(one.source.affine)), "SpacingMillimetres": spacing}
     if stored_dtype(one.stored.dtype) != one.stored.dtype:
         value["TileEngine"] |= {"StoredAs": one.stored.dtype}
     if not one.is_map:

@@ -11,7 +11,7 @@ import numpy as np
 from ...stores.cells import LabelCells
 from ..show.geojson import ClusterClass, feature, features, rectangles, texts
 from ..show.palette import Colour
-from ..steps.slide_picture import place_in_viewers
+from ..steps.slide_picture import pixel_of, place_in_viewers
 from .fields import Field
 from .picked import CLUSTERS, Picked
 from .sidecars import labels_of
@@ -41,7 +41,7 @@ def _outlines(picked: Picked, field: Field) -> list[dict[str, Any]]:
     ratio = [a / b for a, b in zip(label.frame.spacing, record.spacing, strict=True)]
     height, width = (r * s for r, s in zip(ratio, record.native_scale, strict=True))
     classes = _classes(field, [int(v) for v in np.unique(cells)])
-    found = features(cells, (height, width), **place_in_viewers(record), classes=classes)
+    found = features(cells, (height, width), **place_in_viewers(record), classes=classes, pixel_um=pixel_of(record))
     return list(found["features"])
 
 

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from ...errors import CorruptError, SettingsError
 from ...stores.files import read_json, write_durably
-from ...stores.frame import Frame
 from ...stores.image import attributes_of
 from ...stores.remote import ObjectPath
 from ...version import VERSION
@@ -30,8 +29,8 @@ Labels = Sequence[tuple[int, str, str]]
 """(value, name, colour as #rrggbb or n/a)"""
 
 
-def sidecar(run: RunDocument, field: Field, record: ImageRecord, frame: Frame, grid: str) -> dict[str, Any]:
-    """Sources, units and grid of an exported field. Nothing of the source's header stands in it."""
+def sidecar(run: RunDocument, field: Field, record: ImageRecord, grid: str) -> dict[str, Any]:
+    """Sources and units of an exported field. Nothing of the source's header stands in it."""
     name = record.name.removesuffix(f"/{record.subimage}") if record.subimage else record.name
     source = f"bids:raw:{quote(name)}"
     value: dict[str, Any] = {
@@ -44,8 +43,7 @@ def sidecar(run: RunDocument, field: Field, record: ImageRecord, frame: Frame, g
         value["SourcePart"] = record.subimage
     if grid:
         value["Resolution"] = "The layer's own grid, coarser than the source's."
-    spacing = [round(s / 1e3, 9) for s in frame.spacing[::-1]]
-    value["TileEngine"] = {"Version": VERSION, "Run": run.command, "SpacingMillimetres": spacing}
+    value["TileEngine"] = {"Version": VERSION, "Run": run.command}
     return value
 
 

@@ -15,9 +15,11 @@ from ...stores.frame import Frame
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of, labels_listed
 from ...stores.likeness import meant
 from ...stores.placement import Placement, turned_by
-from ...stores.remote import to_path
+from ...stores.remote import ObjectPath, to_path
+from ...stores.shown import shown
 from ...stores.slides.cohort import find
 from ...stores.slides.reader import probe
+from ...stores.slides.scan_facts import scan_facts
 from ..images.guess import ANY_INPUT
 from ..pipeline.documents import runs_below
 from .status import statuses
@@ -61,7 +63,7 @@ def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Desc
     except SlideError as error:
         problem = Description((("path", str(path)),), problems=((error.code, error.message),))
         return _volume(path) or problem
-    spacing = "not stated" if slide.spacing is None else f"{slide.spacing[0]:g} x {slide.spacing[1]:g} um (y, x)"
+    spacing = "not stated" if slide.spacing is None else f"{slide.spacing[1]:g} x {slide.spacing[0]:g} um (x, y)"
     size = path.stat().st_size if path.is_file() else bytes_below(path)
     pixels = slide.shapes[0][0] * slide.shapes[0][1]
     facts = (
@@ -69,6 +71,7 @@ def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Desc
         ("reader", f"{slide.reader}: {slide.why}"),
         ("pixels", f"{slide.shapes[0][1]} x {slide.shapes[0][0]}, {slide.channels} channels of {slide.dtype}"),
         ("spacing", f"{spacing}{f', from {slide.spacing_source}' if slide.spacing_source else ''}"),
+        *((name, shown(value)) for name, value in ([] if isinstance(path, ObjectPath) else scan_facts(path))),
         ("file", f"{size / 1e6:.1f} MB for {pixels / 1e6:.1f} MPix"),
     )
     levels = tuple(
@@ -110,7 +113,8 @@ def _volume(path: Path) -> Description | None:
                 ("name", path.name),
                 ("reader", volume.reader),
                 ("voxels", f"{_by(frames[0].shape[::-1])} (x, y, z), {volume.channels} channels of {volume.dtype}"),
-                ("spacing", f"{_by(s / 1000 for s in frames[0].spacing[::-1])} mm (x, y, z)"),
+                ("stored", volume.stored),
+                ("spacing", f"{frames[0].spacing_text} (x, y, z)"),
                 ("place", _extent(frames[0], volume.placement)),
                 ("file", f"{size / 1e6:.1f} MB for {frames[0].box.size / 1e6:.1f} million voxels"),
             )
@@ -118,9 +122,7 @@ def _volume(path: Path) -> Description | None:
         if error.code == "E_NOT_A_VOLUME" and not path.name.lower().endswith(tuple(VOLUME_SUFFIXES)):
             return None
         return Description((("path", str(path)),), problems=((error.code, error.message),))
-    levels = tuple(
-        f"{i}: {_by(f.shape[::-1])} at {_by(s / 1000 for s in f.spacing[::-1])} mm" for i, f in enumerate(frames)
-    )
+    levels = tuple(f"{i}: {frame.text}" for i, frame in enumerate(frames))
     return Description(facts, levels, (), notes)
 
 
@@ -159,17 +161,17 @@ def _store(path: Path) -> Description:
         )
     image = StoredImage.open(path)
     spec = image.levels[0].spec
-    size = bytes_below(path)
+    size, axes = bytes_below(path), ", ".join(image.frames[0].axes[::-1])
     facts: tuple[tuple[str, str], ...] = (
         ("store", f"{path.name}, OME-Zarr {attributes['ome']['version']} by tile-engine"),
-        ("array", f"{' x '.join(map(str, spec.shape))} ({', '.join(spec.names)}) of {spec.dtype}"),
-        ("spacing", " x ".join(f"{s:g}" for s in image.frames[0].spacing) + " um"),
-        ("codec", f"{spec.codec.name}, chunks {spec.chunk}, shards {spec.shard}"),
+        ("array", f"{_by(image.frames[0].shape[::-1])} ({axes}), {image.channels} channels of {spec.dtype}"),
+        ("spacing", f"{image.frames[0].spacing_text} ({axes})"),
+        ("codec", f"{spec.codec.name}, chunks {spec.chunk}, shards {spec.shard} ({', '.join(spec.names)})"),
         ("pixels", str(attributes[ATTRIBUTES_KEY].get("pixels", "all"))),
         ("labels", ", ".join(labels_listed(path)) or "none"),
         ("disk", f"{size / 1e6:.1f} MB"),
     )
     if len(image.frames[0].shape) == 3:
         facts = (*facts[:3], ("place", _extent(image.frames[0], image.placement)), *facts[3:])
-    levels = tuple(f"{i}: {' x '.join(map(str, f.shape))} at {f.spacing[0]:g} um" for i, f in enumerate(image.frames))
+    levels = tuple(f"{i}: {frame.text}" for i, frame in enumerate(image.frames))
     return Description(facts, levels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -97,8 +98,8 @@ def associations_section(
     )
     beside = (
         "Each group against all other subjects. Difference of means with its 95 % interval (Welch) and Hedges' g, or odds "
-        "ratio with its interval; intervals are of one comparison each, not corrected. A group that differs in a column need "
-        "not be made by it."
+        "ratio (×) with its exact 95 % interval (conditional, Fisher), infinite where a count is 0; intervals are of one "
+        "comparison each, not corrected. A group that differs in a column need not be made by it."
     )
     few = [c.column for c in columns if c.least_p > NOTABLE_Q]
     if few:
@@ -140,17 +141,19 @@ def _groups_table(differences: Sequence[GroupFigures]) -> Table:
 def _row(d: GroupFigures) -> tuple[Cell, ...]:
     what = f"{d.column} {d.category}" if d.category else d.column
     shown = percent if d.category else number
-    effect = (
-        "–" if d.effect is None or d.low is None or d.high is None else _interval(d.effect, d.low, d.high, d.category)
-    )
+    effect = _interval(d)
     size = None if d.size is None else round(d.size, 2)
     counts = f"{d.subjects[0]}, {d.subjects[1]}"
     return f"group {d.group}", what, counts, shown(d.inside), shown(d.outside), effect, size, d.p, d.q
 
 
-def _interval(effect: float, low: float, high: float, category: str) -> str:
-    sign = "× " if category else ""
-    return f"{sign}{number(effect)} ({number(low)} to {number(high)})"
+def _interval(d: GroupFigures) -> str:
+    """Effect and interval; documents hold None for what is not finite, which an odds ratio is where it is infinite."""
+    ends = (d.effect, d.low, d.high)
+    if None in ends and not d.category:
+        return "–"
+    effect, low, high = ("∞" if end is None or math.isinf(end) else number(end) for end in ends)
+    return f"{'× ' if d.category else ''}{effect} ({low} to {high})"
 
 
 def _marked(q: Sequence[float]) -> frozenset[int]:

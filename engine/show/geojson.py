@@ -10,7 +10,7 @@ import json
 import math
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,10 @@ FeatureCollection = dict[str, Any]
 
 _IDENTIFIER_NAMESPACE = uuid.UUID("5b0f5a9e-6a0c-5d0e-8c9b-3f3f6f1f7c11")
 """Namespace of the annotations' UUIDs: equal shapes of a cluster have equal identifiers in every run."""
+
+
+AREA = "area mm^2"
+"""The measurement of an annotation's area."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,13 @@ def features(
     offset: tuple[float, float] = (0.0, 0.0),
     extent: tuple[float, float] = (math.inf, math.inf),
     classes: Mapping[int, ClusterClass],
+    pixel_um: tuple[float, float] | None = None,
 ) -> FeatureCollection:
     """One Feature per label present, ascending; `labels` int (y, x), 0 left out.
 
     `cell` is the (height, width) of a cell, `offset` the (y, x) of the grid's corner, and `extent` the (height, width) of the
-    image, beyond which cells at its rim are cut off, all in pixels of level 0. Coordinates are x, y. Raises KeyError where a
-    label has no class.
+    image, beyond which cells at its rim are cut off, all in pixels of level 0. Coordinates are x, y. With `pixel_um`,
+    the (height, width) of such a pixel, areas are measured. Raises KeyError where a label has no class.
     """
     import shapely
 
@@ -61,6 +66,9 @@ def features(
             shapely.multipolygons(faces),
             lambda corners: np.round(np.minimum(corners * cell[::-1], extent[::-1]) + np.array(offset[::-1]), 3),
         )
+        if pixel_um:
+            area = round(float(shapely.area(polygons)) * math.prod(pixel_um) / 1e6, 6)
+            cluster = replace(cluster, measurements={**cluster.measurements, AREA: area})
         shapes.append(feature(polygons, cluster, label))
     return {"type": "FeatureCollection", "features": shapes}
 

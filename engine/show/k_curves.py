@@ -19,14 +19,24 @@ if TYPE_CHECKING:
 
 @house_style()
 def k_curves(
-    path: Path, scores: Sequence[Score], *, comebacks: Sequence[Comeback], recommended: int | None = None
+    path: Path,
+    scores: Sequence[Score],
+    *,
+    comebacks: Sequence[Comeback],
+    recommended: int | None = None,
+    noun: str = "clusters",
 ) -> Path:
-    """Reproducibility over K with that of chance; then a panel an index, seeds as dots, mean ± one standard deviation."""
-    return save(k_figure(scores, comebacks=comebacks, recommended=recommended), path)
+    """Reproducibility over K with that of chance; then a panel an index, seeds as dots, mean ± one standard deviation.
+
+    `noun` says what K counts.
+    """
+    return save(k_figure(scores, comebacks=comebacks, recommended=recommended, noun=noun), path)
 
 
 @house_style()
-def k_figure(scores: Sequence[Score], *, comebacks: Sequence[Comeback], recommended: int | None = None) -> Figure:
+def k_figure(
+    scores: Sequence[Score], *, comebacks: Sequence[Comeback], recommended: int | None = None, noun: str = "clusters"
+) -> Figure:
     """The figure of `k_curves`."""
     from matplotlib.ticker import MaxNLocator
 
@@ -38,7 +48,7 @@ def k_figure(scores: Sequence[Score], *, comebacks: Sequence[Comeback], recommen
     figure = new_figure(
         2 * MARGIN + 0.45 + columns * (width + gap_x) - gap_x, top + lines * (height + gap_y) - gap_y + 0.5 + MARGIN
     )
-    title = "How many clusters?" + (f"  Recommended: {recommended}" if recommended else "")
+    title = f"How many {noun}?" + (f"  Recommended: {recommended}" if recommended else "")
     write_title(figure, title)
     for i, name in enumerate(["reproducibility", *names]):
         left = MARGIN + 0.45 + (i % columns) * (width + gap_x)
@@ -62,7 +72,7 @@ def k_figure(scores: Sequence[Score], *, comebacks: Sequence[Comeback], recommen
         if recommended:
             axes.axvline(recommended, color="#d1495b", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
         if i + columns > len(names):
-            axes.set_xlabel("clusters K", color=QUIET_INK, fontsize=9)
+            axes.set_xlabel(f"{noun} K", color=QUIET_INK, fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}")
         axes.grid(axis="y", color="#eceef0", linewidth=0.8)

@@ -19,8 +19,8 @@ class SlideRow:
 
     name: str
     id: str
-    spacing: float | str
-    """Micrometres a pixel; as text where axes differ."""
+    spacing: tuple[float, ...]
+    """Micrometres a pixel along y and x, or z, y and x."""
     shape: tuple[int, ...]
     """Pixels along y and x, or z, y and x."""
     tissue: float
@@ -60,7 +60,7 @@ def slides_section(rows: Sequence[SlideRow], *, legend: Legend = (), noun: str =
     cells: list[tuple[Cell, ...]] = [
         (
             r.name,
-            _millimetres(r.spacing) if noun == "volumes" else r.spacing,
+            _lengths([um / 1000 for um in r.spacing] if noun == "volumes" else r.spacing),
             " × ".join(f"{n:,}" for n in r.shape[::-1]),
             r.tissue,
             r.tiles,
@@ -82,9 +82,9 @@ def list_of_slides(
             "id": r.id,
             "state": "used",
             "reason": None,
-            "spacing_um": r.spacing,
+            **_spacings(r),
             "size": " x ".join(map(str, r.shape[::-1])),
-            "tissue": _rounded(r.tissue),
+            **_tissue(r),
             "unreadable": _rounded(r.unreadable),
             "absent": _rounded(r.absent),
             **({} if r.tiles is None else {"tiles": r.tiles}),
@@ -166,14 +166,28 @@ def settings_section(settings: Mapping[str, object], *, heading: str = "Settings
     return Section(heading, tables=(Table((Column("Name"), Column("Value", "code")), rows),), folded=True)
 
 
-def _millimetres(spacing: float | str) -> float | str:
-    if isinstance(spacing, str):
-        return " × ".join(f"{float(um) / 1000:.4g}" for um in spacing.split(" × "))
-    return spacing / 1000
+def _lengths(spacing: Sequence[float]) -> float | str:
+    """A spacing as a number; as text, x first, where axes differ."""
+    return spacing[0] if len(set(spacing)) == 1 else " × ".join(f"{one:g}" for one in spacing[::-1])
 
 
-def _rounded(share: float) -> float | None:
-    return round(share, 4) if math.isfinite(share) else None
+def _spacings(row: SlideRow) -> dict[str, Cell]:
+    """Columns of the spacing: of a volume millimetres along each axis, of a slide micrometres."""
+    if len(row.shape) == 3:
+        return {f"spacing_{axis}_mm": um / 1000 for axis, um in zip("xyz", row.spacing[::-1], strict=True)}
+    return {"spacing_um": _lengths(row.spacing)}
+
+
+def _tissue(row: SlideRow) -> dict[str, Cell]:
+    """Columns of what is inside the mask: its share of the image, and its size."""
+    size = row.tissue * math.prod(n * um / 1000 for n, um in zip(row.shape, row.spacing, strict=True))
+    if len(row.shape) == 3:
+        return {"mask": _rounded(row.tissue), "mask_mm3": _rounded(size, 6)}
+    return {"tissue": _rounded(row.tissue), "tissue_mm2": _rounded(size, 6)}
+
+
+def _rounded(value: float, digits: int = 4) -> float | None:
+    return round(value, digits) if math.isfinite(value) else None
 
 
 def _padded(shares: Sequence[float], count: int) -> tuple[float | None, ...]:

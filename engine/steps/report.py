@@ -75,12 +75,9 @@ def slide_rows(job: Job[Any], counts: Array | None = None) -> list[run_sections.
         parts = shares_of(job, slide)
         total = None if counts is None else int(counts[:, i].sum())
         shares = tuple(counts[:, i] / total) if counts is not None and total else ()
-        spacing = (
-            record.spacing[0] if len(set(record.spacing)) == 1 else " × ".join(f"{s:g}" for s in record.spacing[::-1])
-        )
         tissue, unreadable, absent = (parts.get(name, float("nan")) for name in ("tissue", "unreadable", "absent"))
         row = run_sections.SlideRow(
-            record.name, slide, spacing, record.shape, tissue, total, shares, unreadable, absent
+            record.name, slide, record.spacing, record.shape, tissue, total, shares, unreadable, absent
         )
         rows.append(row)
     return rows

@@ -19,6 +19,12 @@ def place_in_viewers(record: ImageRecord) -> dict[str, tuple[float, float]]:
     return {"offset": (-float(y), -float(x)), "extent": (float(height), float(width))}
 
 
+def pixel_of(record: ImageRecord) -> tuple[float, float]:
+    """Height and width of a pixel of level 0, in micrometres."""
+    height, width = (um / scale for um, scale in zip(record.spacing, record.native_scale, strict=True))
+    return height, width
+
+
 def first_channel(record: ImageRecord, stain: str = "") -> int:
     """The first channel that a picture shows: of a block, that of a stain, by default of its reference; else 0.
 

@@ -33,12 +33,12 @@ class NiftiVolume:
     """Geometry and meaning of a volume to write."""
 
     shape: tuple[int, ...]
-    """Cells (z, y, x)."""
+    """Cells along the axes k, j and i of the file."""
     channels: int
     """More than one make a fourth axis."""
     dtype: str
     affine: Affine
-    """From indices (x, y, z, 1) to millimetres Right, Anterior, Superior."""
+    """From indices (i, j, k, 1) to millimetres Right, Anterior, Superior."""
     labels: bool
     """Whether the values name regions."""
 
@@ -53,7 +53,7 @@ def stored_dtype(dtype: str) -> str:
 
 
 def write_nifti(file: PartialFile, volume: NiftiVolume, parts: Iterable[Array]) -> None:
-    """Write a volume from its cells in C order of (channel, z, y, x), which is the order of the file."""
+    """Write a volume from its cells in C order of (channel, k, j, i), which is the order of the file."""
     dtype = np.dtype(stored_dtype(volume.dtype)).newbyteorder("<")
     with gzip.GzipFile(
         filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=cast(io.BytesIO, file), mtime=0

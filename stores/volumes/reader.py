@@ -117,6 +117,11 @@ class Volume:
         return self._open.affine
 
     @property
+    def stored(self) -> str:
+        """How the file holds its cells, for display: along its own axes, in its own type."""
+        return self._open.text
+
+    @property
     def canonical_affine(self) -> Affine:
         """The 4 x 4 matrix from canonical indices (x, y, z, 1) to millimetres Right, Anterior, Superior."""
         return self._turn.affine
@@ -177,9 +182,7 @@ class Volume:
 
     def _cells(self, box: Box, level: int) -> Array:
         """Scaled cells in canonical orientation, values that are not finite included."""
-        voxels = self._open
-        sizes = self._frames[level].shape
-        lengths = tuple(sizes[self._turn.axes.index(axis)] for axis in range(3))
+        voxels, lengths = self._open, self._turn.in_file_order(self._frames[level].shape)
         cells = self._turn.out_of(voxels.cells(level, self._turn.into(box.slices, lengths)))
         slope, inter = voxels.scale
         if (slope, inter) != (1.0, 0.0):

@@ -15,6 +15,7 @@ import numpy as np
 from ...errors import SlideError
 from ..frame import Array, Frame
 from ..placement import Affine
+from .orient import directions
 
 MAX_VOLUME_BYTES = 2**32
 """Bytes of a volume that is decoded as a whole and kept; larger ones need plain files or chunked stores."""
@@ -48,6 +49,14 @@ class Voxels:
     """Slices i, j, k of the finest level -> the parts of them that the file does not hold."""
     kept: bool = False
     """Whether all cells are in memory, so that reading each of them is cheap."""
+
+    @property
+    def text(self) -> str:
+        """Shape, directions of the axes, type, and slope and intercept of values that are scaled, for display."""
+        towards = ", ".join(directions(self.affine))
+        slope, intercept = self.scale
+        scaled = "" if self.scale == (1.0, 0.0) else f", values are {slope:g} * stored + {intercept:g}"
+        return f"{' x '.join(map(str, self.shape))} (i, j, k; to {towards}) of {self.stored.name}{scaled}"
 
 
 def in_memory(array: Array) -> Callable[[int, tuple[slice, ...]], Array]:

@@ -32,7 +32,7 @@ def stored(folder: Path, values: Array, frame: Frame = COARSE, fill: int = 0) ->
 
 def whole(layer: Regridded, channel: int = 0) -> Array:
     """The layer on its frame, put together from blocks that cover it in C order."""
-    parts = [layer.read(channel, box).ravel() for box in layer.blocks()]
+    parts = [layer.read(channel, box).ravel() for box in runs(layer.frame.shape, layer.block_cells)]
     return np.concatenate(parts).reshape(layer.frame.shape)
 
 
@@ -93,7 +93,7 @@ def test_beyond_a_layer_is_background(tmp_path: Path) -> None:
 def test_blocks_cover_the_frame_in_order_and_stay_below_the_limit() -> None:
     flat = np.arange(FINE.box.size).reshape(FINE.shape)
     for cells in (1, 5, 13, 40, 182, 500, 10**6):
-        boxes = list(runs(FINE, cells))
+        boxes = list(runs(FINE.shape, cells))
         assert all(box.size <= cells for box in boxes)
         np.testing.assert_array_equal(np.concatenate([flat[box.slices].ravel() for box in boxes]), flat.ravel())
 

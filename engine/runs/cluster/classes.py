@@ -19,7 +19,7 @@ HEADINGS = {
 }  # fmt: skip
 """Plain heading -> the column that it means."""
 OF_THE_RUN = frozenset({
-    "splitsfrom", "tiles", "share", "nearest", "nearestdistance", "secondnearest", "secondnearestdistance",
+    "splitsfrom", "tiles", "share", "mm2", "mm3", "nearest", "nearestdistance", "secondnearest", "secondnearestdistance",
 })  # fmt: skip
 """Plain headings of further columns of clusters.csv, which say how the clusters are, and change nothing."""
 

@@ -16,7 +16,7 @@ from ...show.geojson import ClusterClass, features, write_geojson
 from ...show.palette import chosen_colours
 from ...show.picture import Cells
 from ...show.stain_panels import draw_stains
-from ...steps.slide_picture import picture_of, place_in_viewers
+from ...steps.slide_picture import picture_of, pixel_of, place_in_viewers
 from ...steps.volumes.planes import planes_of
 from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
@@ -74,4 +74,5 @@ def polygons(job: Job[ClusterSettings], slide: str, labels: Array, shown: ShownC
         for i, name, share in shown.legend_of(shown.slides[slide])
     }
     cell = tuple(step * s for s in record.native_scale)
-    return dict(features(labels, (cell[0], cell[1]), **place_in_viewers(record), classes=classes))
+    place = place_in_viewers(record)
+    return dict(features(labels, (cell[0], cell[1]), **place, classes=classes, pixel_um=pixel_of(record)))

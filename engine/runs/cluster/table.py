@@ -3,10 +3,14 @@ comparison with an old run."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+
+import numpy as np
 
 from ....stores.array import Written, written
 from ...pipeline.job import Job
+from ...pipeline.record import ImageRecord
 from ...pipeline.unit import Outcome, Unit
 from ...show.palette import hexadecimal
 from ...show.spreadsheet import Cell, write_csv
@@ -21,7 +25,7 @@ from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
 from .tree import clusters_document
 
-RESERVED = frozenset({"slide", "name", "site", "subject", "lost", "tiles"})
+RESERVED = frozenset({"slide", "name", "site", "subject", "lost", "tiles", "tiles_mm2", "tiles_mm3"})
 """Own columns of shares.csv; the user's columns of these names get the prefix `list `."""
 NEAREST_COLUMNS = ("nearest", "second nearest")
 """Columns of clusters.csv with the numbers of the nearest clusters; beside each, the distance of the two centres."""
@@ -43,7 +47,7 @@ def write_cluster_table(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
 
 def write_shares(job: Job[ClusterSettings], shown: ShownClusters) -> Written:
-    """Write shares.csv: one row per image, with its number of tissue tiles and the share of each cluster.
+    """Write shares.csv: one row per image, with its number of tissue tiles, their size, and the share of each cluster.
 
     Where anything of an image is lost, the column `lost` says what.
     """
@@ -58,10 +62,20 @@ def write_shares(job: Job[ClusterSettings], shown: ShownClusters) -> Written:
         }
         own: dict[str, Cell] = {"slide": slide, "name": record.name, "site": record.site, "subject": record.subject}
         parts: dict[str, Cell] = {"lost": lost.get(slide, "")} if lost else {}
-        rows.append({**own, **list_columns, **parts, "tiles": total, **shares})
+        size: dict[str, Cell] = {f"tiles_{_unit(record)}": round(total * _tile_size(job, record), 6)}
+        rows.append({**own, **list_columns, **parts, "tiles": total, **size, **shares})
     path = job.folder.out / "shares.csv"
     write_csv(path, rows)
     return written(path)
+
+
+def _tile_size(job: Job[ClusterSettings], record: ImageRecord) -> float:
+    """What a tile covers that no other one does, in mm2 of a plane or mm3 of a volume."""
+    return math.prod(job.settings.step * um / 1000 for um in record.spacing)
+
+
+def _unit(record: ImageRecord) -> str:
+    return f"mm{len(record.shape)}"
 
 
 def column_names(shown: ShownClusters, taken: Iterable[str]) -> list[str]:
@@ -82,8 +96,13 @@ def list_rows(job: Job[ClusterSettings], shown: ShownClusters) -> list[dict[str,
     """A row for every cluster that is shown: number, name, colour, tiles, share, parent in the tree, nearest clusters."""
     tree, total = clusters_document(job), max(1, sum(shown.tiles))
     nearest, labels = nearest_clusters(job, shown), numbering_of(job, tree).numbers
+    sizes = [_tile_size(job, job.slides[slide]) for slide in shown.slides]
+    size_of = np.array(sizes) @ np.array(list(shown.slides.values())).reshape(len(sizes), -1)
+    unit = _unit(next(iter(job.slides.values())))
     rows: list[dict[str, Cell]] = []
-    for number, name, colour, tiles in zip(shown.numbers, shown.names, shown.colours, shown.tiles, strict=True):
+    for at, (number, name, colour, tiles) in enumerate(
+        zip(shown.numbers, shown.names, shown.colours, shown.tiles, strict=True)
+    ):
         parent = tree.parents[labels.index(number)]
         row: dict[str, Cell] = {
             "cluster": number,
@@ -93,6 +112,7 @@ def list_rows(job: Job[ClusterSettings], shown: ShownClusters) -> list[dict[str,
             "splits from": labels[parent - 1] if parent else "",
             "tiles": tiles,
             "share": round(tiles / total, 6),
+            unit: round(float(size_of[at]), 6),
         }
         for column in NEAREST_COLUMNS:
             row |= {column: "", f"{column} distance": ""}

@@ -157,8 +157,8 @@ def _check_frame(record: ImageRecord, path: Path) -> None:
     frame = StoredImage.open(path).frames[0]
     if not is_same_grid(frame, record.frame):
         raise SettingsError(
-            f"{record.name} has {record.shape} voxels of {record.spacing} um, and its harmonized version {path} has "
-            f"{frame.shape} of {frame.spacing}: it is of another volume. Harmonize these volumes.",
+            f"{record.name} has {record.frame.text}, and its harmonized version {path} has {frame.text}: it is of another "
+            "volume. Harmonize these volumes.",
             "E_HARMONIZED",
         )
 

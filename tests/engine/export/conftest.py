@@ -1,4 +1,6 @@
-"""A converted BIDS tree of two oblique heads, with a coarse label, a coarse layer and a version of the image in each store."""
+"""A converted BIDS tree of two oblique heads, with a coarse label, a coarse layer and a version of the image in each store.
+
+The axes of their files grow to L, A, S and to P, S, R."""
 
 from __future__ import annotations
 
@@ -79,6 +81,9 @@ def oblique(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = f"sub-0{number}/ses-b/anat/sub-0{number}_ses-b_T1w.nii.gz"
         (root / "tree" / name).parent.mkdir(parents=True)
         image = nibabel.Nifti1Image(head(number), affine_of(number))
+        if number == 2:
+            image = image.as_reoriented(np.array([[2, -1], [0, -1], [1, 1]]))
+            assert nibabel.aff2axcodes(image.affine) == ("P", "S", "R")
         image.header["descrip"] = image.header["db_name"] = SECRET
         image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", SECRET))
         nibabel.save(image, root / "tree" / name)

@@ -21,7 +21,18 @@ def test_a_volume_is_told_in_voxels_and_millimetres(tmp_path: Path) -> None:
     assert (
         facts["voxels"] == "4 x 5 x 6 (x, y, z), 1 channels of int16" and facts["spacing"] == "1 x 1.5 x 4 mm (x, y, z)"
     )
+    assert facts["stored"] == "4 x 5 x 6 (i, j, k; to R, A, S) of int16"
     assert not found.problems and len(found.levels) == 1
+
+
+def test_a_volume_is_told_as_its_file_holds_it(tmp_path: Path) -> None:
+    values = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)
+    image = nibabel.Nifti1Image(values, np.array([[0, 0, 2, 0], [-2, 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 1.0]]))
+    image.header.set_slope_inter(0.5, -1)
+    nibabel.save(image, tmp_path / "head.nii.gz")
+    facts = dict(describe(tmp_path / "head.nii.gz").facts)
+    assert facts["stored"] == "4 x 5 x 6 (i, j, k; to P, S, R) of uint8, values are 0.5 * stored + -1"
+    assert facts["voxels"] == "6 x 4 x 5 (x, y, z), 1 channels of float32"
 
 
 def test_a_volume_that_cannot_be_used_says_why(tmp_path: Path, data: Path) -> None:

@@ -104,3 +104,11 @@ def test_a_large_grid_keeps_its_areas():
     collection = features(labels, (1.0, 1.0), classes=CLASSES)
     total = sum(shapely.geometry.shape(f["geometry"]).area for f in collection["features"])
     assert total == (labels > 0).sum()
+
+
+def test_areas_are_in_square_millimetres_and_end_at_the_image() -> None:
+    labels, extent = np.array([[1, 1], [1, 0]]), (1500.0, 1800.0)
+    (found,) = features(labels, (1000.0, 1000.0), extent=extent, classes={1: CLASSES[1]}, pixel_um=(0.5, 0.25))[
+        "features"
+    ]
+    assert found["properties"]["measurements"]["area mm^2"] == (1.8 * 1.0 + 1.0 * 0.5) * 0.5 * 0.25

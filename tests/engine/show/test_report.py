@@ -90,7 +90,7 @@ def full(folder):
         (*cautions_of(7, effective=0.5), Caution(EVIL, EVIL)),
         (
             maps_section([image]),
-            slides_section([SlideRow(EVIL, EVIL, 0.5, (10, 20), 0.5, 7, (0.5,))], legend=LEGEND),
+            slides_section([SlideRow(EVIL, EVIL, (0.5, 0.5), (10, 20), 0.5, 7, (0.5,))], legend=LEGEND),
             rejected_section([(EVIL, EVIL, EVIL)]),
             k_section(SCORES, comebacks=COMEBACKS, text=(EVIL,), shown=3, figure=folder / "missing.png"),
             by_slide_section(counts, names=[EVIL, "b", "c"], legend=LEGEND),

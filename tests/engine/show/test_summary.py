@@ -25,7 +25,8 @@ def test_a_summary_says_the_head_of_the_page_and_marks_up_no_name(tmp_path: Path
 
 
 def test_the_list_of_slides_has_used_and_rejected_ones() -> None:
-    used = SlideRow("a.svs", "a-1", 0.5, (20, 10), 0.25, 8, (0.75, 0.25))
+    used = SlideRow("a.svs", "a-1", (0.5, 0.5), (20_000, 10_000), 0.25, 8, (0.75, 0.25))
     rows = list_of_slides([used], [("b.svs", "E_NO_MPP", "no spacing")], legend=((1, "one", 0.75), (3, "three", 0.25)))
-    assert rows[0]["size"] == "10 x 20" and (rows[0]["cluster 1"], rows[0]["cluster 3"]) == (0.75, 0.25)
+    assert rows[0]["size"] == "10000 x 20000" and (rows[0]["spacing_um"], rows[0]["tissue_mm2"]) == (0.5, 12.5)
+    assert (rows[0]["cluster 1"], rows[0]["cluster 3"]) == (0.75, 0.25)
     assert rows[1] == {"name": "b.svs", "state": "rejected", "reason": "E_NO_MPP: no spacing"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from tile_engine.engine.export.picked import Picked
+from tile_engine.engine.maintenance.describe import describe
 from tile_engine.engine.pipeline.record import Rejection
 from tile_engine.engine.pipeline.unit import Unit
 from tile_engine.engine.runs.cluster.table import write_cluster_table
@@ -46,6 +48,19 @@ def test_every_run_has_its_summary_and_the_list_of_its_images(
     assert f'href="{listed}"' in page and 'href="summary.md"' in page
     assert f"tile-engine view {out.name}" in page
     assert {row.get("kind") for row in rows} == ({"block"} if listed == "sections.csv" else {None})
+
+
+def test_volumes_are_listed_in_millimetres(finished: Callable[[str, str], Any]) -> None:
+    job = load(finished("cluster", "subjects").out)
+    with (job.folder.out / "volumes.csv").open() as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    for image, record in job.slides.items():
+        row = rows[image]
+        spacing = [float(row[f"spacing_{axis}_mm"]) * 1000 for axis in "xyz"]
+        assert spacing == list(record.spacing[::-1]) and row["size"] == " x ".join(map(str, record.shape[::-1]))
+        whole = math.prod(record.shape) * math.prod(spacing) / 1e9
+        assert float(row["mask_mm3"]) == pytest.approx(float(row["mask"]) * whole, rel=1e-3)
+        assert f"level 0: {row['size']} (x, y, z) at" in f"level {describe(job.folder.slide(image)).levels[0]}"
 
 
 def test_rejected_blocks_and_sections_are_told_apart() -> None:

@@ -75,8 +75,10 @@ def subject_columns(job: Job[Any], subjects: Subjects) -> SubjectColumns:
                 notes.append(f"{name} differs between the volumes of {first_of(unclear)}: it counts as unknown")
         else:
             values[name] = _mean_numbers(np.array(column.values), subjects)
-            if unread := (*column.unread, *column.coded):
-                notes.append(f"{name} is no number in {first_of(unread)}: it counts as unknown")
+            if column.unread:
+                notes.append(f"{name} is no number in {first_of(column.unread)}: it counts as unknown")
+            if column.coded:
+                notes.append(f"{name} has {first_of(column.coded)} for a value that is missing: it counts as unknown")
     return SubjectColumns(values, tuple(notes))
 
 

@@ -10,6 +10,7 @@ from ....steps.checkpoints import write_document
 from .cases import subject_columns, subjects_of
 from .documents import ASSOCIATIONS, ColumnRow, DifferenceRow, SubjectAssociations
 from .settings import SubjectSettings
+from .table import listed_name
 from .tree import group_of_subjects, groups_document, shown_level
 
 
@@ -22,7 +23,8 @@ def compare_groups(job: Job[SubjectSettings], unit: Unit) -> Outcome:
     level = shown_level(job, groups)
     with outcome.clock("compute"):
         listed = subject_columns(job, subjects)
-        found = associations(group_of_subjects(groups, level), listed.values, seed=job.settings.seed)
+        values = {listed_name(name): column for name, column in listed.values.items()}
+        found = associations(group_of_subjects(groups, level), values, seed=job.settings.seed)
     document = SubjectAssociations(
         level=level,
         columns=tuple(ColumnRow(**asdict(row)) for row in found.columns),

@@ -135,7 +135,7 @@ def _levels_section(groups: Groups, level: int) -> Section:
         for n in range(1, groups.finest + 1)
     )
     text = (
-        "Subjects of each group at every level. A group keeps its number where it is divided; levels beyond the recommended "
-        "one do not come back. `tile-engine relabel OUT --k N` shows another level."
+        "Subjects of each group at every level. A group keeps its number where it is divided; levels finer than "
+        "the recommended one do not come back, or were not tried. `tile-engine relabel OUT --k N` shows another level."
     )
     return Section("The tree of groups", (text,), tables=(Table(head, rows),) if levels else ())

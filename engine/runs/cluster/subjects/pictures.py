@@ -43,7 +43,8 @@ def draw_pictures(
         found["plane"] = volume_plane(maps / "plane.png", layout[0], columns, title=PLANES[layout[1]])
     if len(validity.rows) > 1:
         recommended = validity.k if validity.k > 1 else None
-        found["k"] = k_curves(maps / "k.png", scores_of(validity), comebacks=validity.rows, recommended=recommended)
+        scores, rows = scores_of(validity), validity.rows
+        found["k"] = k_curves(maps / "k.png", scores, comebacks=rows, recommended=recommended, noun="groups")
     if job.settings.embedding == "network":
         name = model_name(job.settings.network)
         found["training"] = training_curves(maps / "training.png", histories_of(job, [(name, name, NetworkRecord)]))

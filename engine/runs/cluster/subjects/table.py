@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .....stores.array import written
+from .....stores.frame import Array
 from .....stores.tables import write_table
 from ....pipeline.job import Job
 from ....pipeline.unit import Outcome, Unit
@@ -15,7 +16,7 @@ from ....show.spreadsheet import Cell, write_csv
 from ....steps.layouts import NO_LAYOUT, add_layout
 from .cases import subject_columns, subjects_of
 from .settings import SubjectSettings
-from .space import subject_embeddings
+from .space import points_of, subject_embeddings
 from .tree import group_of_subjects, groups_document, shown_level
 
 OWN_COLUMNS, LEVEL = ("subject", "volumes", "group", "silhouette"), "level_"
@@ -40,11 +41,11 @@ def write_subject_table(job: Job[SubjectSettings], unit: Unit) -> Outcome:
         "subject": list(subjects.names),
         "volumes": subjects.volumes,
         "group": group_of_subjects(groups, level),
-        "silhouette": np.array([np.nan if s is None else s for s in groups.silhouettes]),
+        "silhouette": _silhouettes(embeddings, group_of_subjects(groups, level)),
     }
     columns |= {f"{LEVEL}{k}": group_of_subjects(groups, k) for k in range(2, groups.finest + 1)}
     listed = subject_columns(job, subjects).values
-    columns |= {LISTED * is_own(name) + name.replace("/", " per "): values for name, values in listed.items()}
+    columns |= {listed_name(name).replace("/", " per "): values for name, values in listed.items()}
     table = anndata.AnnData(X=embeddings, obs=pd.DataFrame(columns, index=list(subjects.names)))
     method = NO_LAYOUT
     with outcome.clock("compute"):
@@ -60,6 +61,24 @@ def write_subject_table(job: Job[SubjectSettings], unit: Unit) -> Outcome:
         outcome.files.append(written(path))
     outcome.facts["subjects"] = len(subjects)
     return outcome
+
+
+def listed_name(name: str) -> str:
+    """What a column of the user's list is called beside ours, in the table and in the report.
+
+    >>> listed_name("group"), listed_name("sex")
+    ('listed_group', 'sex')
+    """
+    return LISTED * is_own(name) + name
+
+
+def _silhouettes(embeddings: Array, group: Array) -> Array:
+    """Of each subject, at the level that is shown; NaN where all subjects are one group."""
+    from .....models.evaluation.validity import point_silhouettes
+
+    if len(np.unique(group)) < 2:
+        return np.full(len(group), np.nan)
+    return np.asarray(point_silhouettes(points_of(embeddings), group).round(4))
 
 
 def listed_names(table: Any) -> list[str]:

@@ -69,7 +69,8 @@ def explanation(validity: Validity, subjects: int) -> list[str]:
     ]
     if validity.largest < validity.range[1]:
         texts.append(
-            f"More than {validity.largest} groups were not tried: {subjects} subjects are too few for each group to have some."
+            f"Whether more than {validity.largest} groups come back was not tried: {subjects} subjects are too few. The tree "
+            "divides groups further; these levels are for looking at, and nothing says that they are reproducible."
         )
     if validity.passing and not validity.set_by_user and validity.k == validity.largest:
         texts.append(

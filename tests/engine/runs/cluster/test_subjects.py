@@ -45,6 +45,7 @@ def cohort(root: Path, sizes: tuple[float, ...]) -> Path:
             age = 30 + 15 * (i % 3) + i % 4 + 2 * session
             sex, site = ("F", "m", "M", "f")[i % 4], ("A", "B")[(i // 3 + session) % 2]
             rows.append({"path": name, "subject": f"s{i:02}", "age": age, "sex": sex, "site": site, "code": f"c{i}"})
+            rows[-1]["group"] = ("control", "patient")[i % 2]
     with (root / "list.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -77,6 +78,8 @@ def test_the_list_is_held_against_the_groups_by_subject(done: SimpleNamespace) -
     assert columns["age"]["q"] < 0.01 and columns["age"]["effect"] > 0.8 and columns["age"]["subjects"] == SUBJECTS
     assert columns["sex"]["q"] > 0.05 and not columns["sex"]["is_number"], "m and M are one value"
     assert columns["site"]["subjects"] == SUBJECTS - 3, "three subjects were scanned at both sites"
+    names = set(done.run.table("subjects").obs)
+    assert "listed_group" in names and set(columns) <= names, "one name in the table and in the comparison"
     assert any("s00, s01, s02" in note for note in found["notes"])
     assert [text.split(" ")[0] for text in found["left_out"]] == ["code"]
     groups = done.run.table("subjects").obs["group"].to_numpy()
@@ -116,7 +119,8 @@ def test_a_search_says_that_there_are_no_cases(done: SimpleNamespace) -> None:
 def test_subjects_that_are_alike_are_one_group_and_that_is_said(tmp_path: Path) -> None:
     images = cohort(tmp_path / "volumes", (4.0,))
     run = tile_engine.cluster(volumes=images, out=tmp_path / "out", options=OPTIONS, objective="ward", **SETTINGS)
-    assert run.validity["k"] == 1 and set(run.table("subjects").obs["group"]) == {1}
+    obs = run.table("subjects").obs
+    assert run.validity["k"] == 1 and set(obs["group"]) == {1} and obs["silhouette"].isna().all()
     page = run.report.read_text()
     assert "No groups of subjects come back" in page and "No group is compared" in page
 
@@ -143,13 +147,17 @@ def record(subject: str, **columns: str) -> Any:
 
 def test_a_subject_is_the_mean_of_its_volumes_and_has_the_values_they_share() -> None:
     first, again = record("a", age="40", sex="F"), record("a", age="42", sex="F")
-    records = [first, record("b", age="n", sex="M"), again, record("", age="50")]
+    records = [first, record("b", age="n", sex="M"), again, record("", age="50"), record("c", age="999")]
     job: Any = SimpleNamespace(slides=dict(enumerate(records)))
     subjects = subjects_of(job)
-    assert subjects.names == ("a", "b", "id-") and subjects.volumes.tolist() == [2, 1, 1]
-    np.testing.assert_allclose(subjects.means(np.array([[1.0], [5.0], [3.0], [7.0]])), [[2.0], [5.0], [7.0]])
+    assert subjects.names == ("a", "b", "id-", "c") and subjects.volumes.tolist() == [2, 1, 1, 1]
+    means = subjects.means(np.array([[1.0], [5.0], [3.0], [7.0], [9.0]]))
+    np.testing.assert_allclose(means, [[2.0], [5.0], [7.0], [9.0]])
     found = subject_columns(job, subjects)
-    np.testing.assert_array_equal(found.values["age"], [41.0, np.nan, 50.0])
-    assert found.values["sex"].tolist() == ["F", "M", ""] and "site" not in found.values
-    assert found.notes == ("age is no number in n: it counts as unknown",)
+    np.testing.assert_array_equal(found.values["age"], [41.0, np.nan, 50.0, np.nan])
+    assert found.values["sex"].tolist() == ["F", "M", "", ""] and "site" not in found.values
+    assert found.notes == (
+        "age is no number in n: it counts as unknown",
+        "age has 999 for a value that is missing: it counts as unknown",
+    )
     assert Subjects(("x",), np.zeros(2, int)).volumes.tolist() == [2]

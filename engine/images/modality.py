@@ -43,7 +43,8 @@ def _find_sections(spec: Images, settings: Any) -> Cohort:
 
 
 def _open_slides(cohort: Cohort, settings: Any) -> InspectedCohort:
-    inspected = inspect_slides(cohort, mpp=settings.mpp, spacing=settings.spacing, part=settings.part)
+    limit = settings.unreadable_limit if settings.stored_pixels == "all" else 1.0  # glass that is not read may be lost
+    inspected = inspect_slides(cohort, mpp=settings.mpp, spacing=settings.spacing, part=settings.part, limit=limit)
     return with_outside_masks(inspected, settings.tissue_mask)
 
 

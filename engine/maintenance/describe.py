@@ -17,9 +17,12 @@ from ...stores.likeness import meant
 from ...stores.placement import Placement, turned_by
 from ...stores.remote import to_path
 from ...stores.slides.cohort import find
-from ...stores.slides.reader import probe
+from ...stores.slides.cut_short import check_cut, cut_notes
+from ...stores.slides.reader import Probe, probe
 from ..images.guess import ANY_INPUT
+from ..images.opening import level_read
 from ..pipeline.documents import runs_below
+from ..steps.settings import SlideSettings
 from .status import statuses
 
 MAX_IMAGES = 1000
@@ -75,7 +78,27 @@ def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Desc
         f"{i}: {shape[1]} x {shape[0]}, {factor[0]:g} times coarser"
         for i, (shape, factor) in enumerate(zip(slide.shapes, slide.factors, strict=True))
     )
-    return Description(facts, levels, (), slide.notes, slide.problems)
+    problems, notes = [*slide.problems], [*slide.notes]
+    if slide.cut:
+        try:
+            check_cut(slide.name, slide.cut[_level_read(slide)], SlideSettings().unreadable_limit)
+            notes += cut_notes(slide.cut)
+        except SlideError as error:
+            problems.append((error.code, error.message))
+    return Description(facts, levels, (), tuple(notes), tuple(problems))
+
+
+def _level_read(slide: Probe) -> int:
+    """The level that a run reads by default; the finest one of a slide without a spacing."""
+    if slide.spacing is None or slide.problems:
+        return 0
+    spacing = slide.spacing
+    return level_read(
+        tuple(
+            Frame(("y", "x"), shape, (spacing[0] * y, spacing[1] * x))
+            for shape, (y, x) in zip(slide.shapes, slide.factors, strict=True)
+        )
+    )
 
 
 def _several(path: Path, mpp: float | None) -> Description:

@@ -140,6 +140,13 @@ class Segments:
             self._absent = gaps.reshape(self._planes, *self.grid).any(0)
         return absent_boxes(self._absent, self.size, box) if self._absent.any() else []
 
+    def behind_end(self) -> Array:
+        """Whether each segment of the grid (y, x) is stated to lie, in part, behind the end of the file."""
+        count = self.grid[0] * self.grid[1] * self._planes
+        offsets, counts = (np.asarray(table[:count]).astype(np.float64) for table in (self._offsets, self._counts))
+        lost = (offsets != 0) & (counts != 0) & (offsets + counts > os.fstat(self._fd).st_size)
+        return lost.reshape(self._planes, *self.grid).any(0)
+
     def _copy(self, pixels: Array, target: Array, plane: int) -> None:
         self._check_shape(pixels, target.shape)
         if self._planes == 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import NoInputError, SlideError
+from ...errors import NoInputError, SlideError, TileEngineError
 from ...stores.files import bytes_below
 from ...stores.folder import Folder
 from ...stores.frame import Frame
@@ -106,7 +106,10 @@ def _several(path: Path, mpp: float | None) -> Description:
     entries = find(path, ANY_INPUT).entries
     lines, problems = list[str](), list[tuple[str, str]]()
     for entry in entries[:MAX_IMAGES]:
-        one = describe(entry.path, entry.mpp or mpp, entry.part)
+        try:
+            one = describe(entry.path, entry.mpp or mpp, entry.part)
+        except TileEngineError as error:  # as a run rejects a row by its name, and goes on
+            one = Description((), problems=((error.code, error.message),))
         facts = dict(one.facts)
         texts = [facts[name] for name in ("pixels", "voxels", "array", "spacing") if name in facts]
         texts += [f"read by {facts['reader'].partition(':')[0]}"] if "reader" in facts else []

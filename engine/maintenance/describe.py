@@ -19,6 +19,7 @@ from ...stores.remote import to_path
 from ...stores.slides.cohort import find
 from ...stores.slides.cut_short import check_cut, cut_notes
 from ...stores.slides.reader import Probe, probe
+from ...stores.slides.spacing import FROM_USER
 from ..images.guess import ANY_INPUT
 from ..images.opening import level_read
 from ..pipeline.documents import runs_below
@@ -64,18 +65,19 @@ def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Desc
     except SlideError as error:
         problem = Description((("path", str(path)),), problems=((error.code, error.message),))
         return _volume(path) or problem
-    spacing = "not stated" if slide.spacing is None else f"{slide.spacing[0]:g} x {slide.spacing[1]:g} um (y, x)"
+    spacing = "not stated" if slide.spacing is None else f"{_by(slide.spacing[::-1])} um (x, y)"
+    source = "the list or --mpp" if slide.spacing_source == FROM_USER else slide.spacing_source
     size = path.stat().st_size if path.is_file() else bytes_below(path)
     pixels = slide.shapes[0][0] * slide.shapes[0][1]
     facts = (
         ("name", slide.name),
         ("reader", f"{slide.reader}: {slide.why}"),
         ("pixels", f"{slide.shapes[0][1]} x {slide.shapes[0][0]}, {slide.channels} channels of {slide.dtype}"),
-        ("spacing", f"{spacing}{f', from {slide.spacing_source}' if slide.spacing_source else ''}"),
-        ("file", f"{size / 1e6:.1f} MB for {pixels / 1e6:.1f} MPix"),
+        ("spacing", f"{spacing}{f', from {source}' if source else ''}"),
+        ("file", f"{_millions(size)} MB for {_millions(pixels)} MPix"),
     )
     levels = tuple(
-        f"{i}: {shape[1]} x {shape[0]}, {factor[0]:g} times coarser"
+        f"{i}: {shape[1]} x {shape[0]}, {f'{factor[0]:g} times coarser' if i else 'the finest'}"
         for i, (shape, factor) in enumerate(zip(slide.shapes, slide.factors, strict=True))
     )
     problems, notes = [*slide.problems], [*slide.notes]
@@ -156,6 +158,15 @@ def _extent(frame: Frame, place: Placement) -> str:
     ends = (", ".join(f"{v / 1000:.4g}" for v in cell[2::-1]) for cell in cells)
     turned = "" if place.straight else f"; oblique, turned by {turned_by(place.canonical_affine(frame)):.1f} degrees"
     return f"{' to '.join(ends)} mm (Right, Anterior, Superior){turned}"
+
+
+def _millions(count: int) -> str:
+    """A number in millions, of small ones the first two figures.
+
+    >>> _millions(795_123), _millions(1_234_567_890), _millions(4_321)
+    ('0.8', '1234.6', '0.0043')
+    """
+    return f"{count / 1e6:.1f}" if count >= 100_000 else f"{count / 1e6:.2g}"
 
 
 def _by(lengths: Iterable[float]) -> str:

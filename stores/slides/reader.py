@@ -220,7 +220,7 @@ def probe(path: Path, mpp: float | None = None, part: str = "") -> Probe:
         dtype=described.dtype,
         spacing=None if choice is None else choice.values,
         spacing_source="" if choice is None else choice.source,
-        notes=described.notes,
+        notes=(*described.notes, *overridden(mpp, described.stated)),
         cut=described.cut,
         problems=tuple(problems),
     )

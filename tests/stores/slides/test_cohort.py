@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tile_engine.errors import NoInputError, SettingsError, SlideError
 from tile_engine.stores.slides.cohort import Cohort, find_slides, slide_id
+from tile_engine.stores.slides.file_head import not_a_slide
 from tile_engine.stores.slides.file_marks import fingerprint
 
 
@@ -222,6 +223,11 @@ def test_nothing_found_lists_what_was_seen(folder: Path, tmp_path: Path) -> None
         find_slides(f"{folder}/*.ndpi")
     with pytest.raises(NoInputError, match=r"(?s)does not exist\. Did you mean '.*/a\.svs'\?.*a\.svs"):
         find_slides(folder / "aa.svs")
+
+
+def test_a_volume_among_slides_is_named_as_one(tmp_path: Path) -> None:
+    with pytest.raises(SlideError, match="give it to --volumes"):
+        raise not_a_slide(tmp_path / "head.nii.gz", b"\x1f\x8b")
 
 
 def test_a_spacing_of_zero_is_a_missing_one_and_what_is_read_otherwise_is_said(folder: Path) -> None:

@@ -69,6 +69,8 @@ class Slide:
         self._described = pixels.described
         self.notes = (*self._described.notes, *cut_notes(self._described.cut), *notes)
         """Remarks on unusual properties of the file, and on what the user states of it."""
+        self.cut = self._described.cut
+        """What of each level lies behind the end of the file; empty where the reader cannot tell."""
         self.spacing_source = spacing_source
         """Source of the spacing: "csv/--mpp", "file" or "TIFF resolution"."""
         self.levels = levels or tuple(range(len(frames)))
@@ -100,11 +102,6 @@ class Slide:
     def corner(self) -> tuple[int, int]:
         """Pixel (y, x) of level 0 from which viewers such as QuPath count."""
         return self._described.corner
-
-    @property
-    def cut(self) -> tuple[Cut, ...]:
-        """What of each level lies behind the end of the file; empty where the reader cannot tell."""
-        return self._described.cut
 
     @property
     def tiles(self) -> tuple[tuple[int, int], ...]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import SlideError
+from ..frame import Array
 
 
 class Cut(NamedTuple):
@@ -21,7 +22,7 @@ class Cut(NamedTuple):
     """Part of the level's area that the lost tiles cover."""
 
 
-def cut_of(lost: np.ndarray, tile: tuple[int, int], shape: tuple[int, int]) -> Cut:
+def cut_of(lost: Array, tile: tuple[int, int], shape: tuple[int, int]) -> Cut:
     """`lost`: whether each tile of the grid (y, x) lies behind the end; tiles at the edges cover less.
 
     >>> cut_of(np.array([[False, True], [False, True]]), (256, 256), (512, 384))

@@ -56,12 +56,12 @@ def understood(
                 "--at is a position on a slide, and this run is on whole volumes: leave --at out.", "E_QUERY"
             )
         return _volume(gallery, text)
-    asked = _tile(gallery, text, at, mpp)
-    if mpp is not None and asked.case.id:
+    resolved = _tile(gallery, text, at, mpp)
+    if mpp is not None and resolved.case.id:
         raise SettingsError(
             f"--mpp is of a picture that is not in the run, and {text!r} is in it: leave it out.", "E_QUERY"
         )
-    return asked
+    return resolved
 
 
 def _known_rows(gallery: Gallery, text: str, columns: tuple[str, ...]) -> list[int]:
@@ -185,8 +185,8 @@ def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None, mpp: floa
     if at is None and max(frame.shape) > side:
         height, width = frame.shape
         said.append(f"of its {height} x {width} pixels the middle {side} x {side} are the query (--at moves it)")
-    told = [f"{path.name}: {'; '.join(said)}"] if said else []
-    return Asked(case, encoded(job, normalizer(target, own)(patch, np.zeros((1, 2))))[0], notes=(*told, *notes))
+    remarks = [f"{path.name}: {'; '.join(said)}"] if said else []
+    return Asked(case, encoded(job, normalizer(target, own)(patch, np.zeros((1, 2))))[0], notes=(*remarks, *notes))
 
 
 def _exists(gallery: Gallery, text: str) -> None:

@@ -142,8 +142,8 @@ class Segments:
         """Whether each segment of the grid (y, x) is stated to lie, in part, behind the end of the file."""
         grid = (self._planes, *self.grid)
         offsets, counts = (np.asarray(table[: math.prod(grid)], float) for table in (self._offsets, self._counts))
-        lost = (offsets != 0) & (counts != 0) & (offsets + counts > os.fstat(self._fd).st_size)
-        return lost.reshape(grid).any(0)
+        lost: Array = (offsets != 0) & (counts != 0) & (offsets + counts > os.fstat(self._fd).st_size)
+        return np.any(lost.reshape(grid), axis=0)
 
     def _copy(self, pixels: Array, target: Array, plane: int) -> None:
         self._check_shape(pixels, target.shape)

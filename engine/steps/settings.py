@@ -139,8 +139,8 @@ class PatchSettings(RunSettings):
         for side in self.sides:
             if step > side:
                 raise ValueError(
-                    f"stride: {step} is more than the patch of {side}, so that cells between patches would have none: give a "
-                    f"stride of at most {side}"
+                    f"stride: patch {side} minus stride {step} is negative, so that cells between patches would have none: a "
+                    f"stride is at most the patch, here {side}"
                 )
             if (side - step) % 2:
                 raise ValueError(

@@ -29,6 +29,16 @@ At = Annotated[
     str | None,
     typer.Option("--at", help="Position of the tile on the slide: Y,X in micrometres.", rich_help_panel=FIND),
 ]
+Mpp = Annotated[
+    float | None,
+    typer.Option(
+        "--mpp",
+        min=0.001,
+        max=1000.0,
+        help="Micrometres a pixel of a picture that is not in the run. [default: as it states, else the run's spacing]",
+        rich_help_panel=FIND,
+    ),
+]
 SameSubject = Annotated[
     bool,
     typer.Option(
@@ -61,6 +71,7 @@ def search(
     query: Query = None,
     k: Count = 10,
     at: At = None,
+    mpp: Mpp = None,
     same_subject: SameSubject = False,
     add: Add = None,
     picture: Picture = None,
@@ -77,7 +88,7 @@ def search(
         print_added(add_cases(out, add, **run), as_json=json)
     if query is None:
         return 0
-    hits = engine.search(out, query, k=k, at=_position(at), same_subject=same_subject)
+    hits = engine.search(out, query, k=k, at=_position(at), same_subject=same_subject, mpp=mpp)
     path, note = _drawn(hits, picture)
     return print_hits(hits, path, note, as_json=json)
 

@@ -24,7 +24,12 @@ def neighbours(path: Path) -> dict[Path, float]:
 
 
 def _likeness(name: str, missing: str) -> float:
-    return 1.0 if name.startswith(f"{missing}.") else SequenceMatcher(None, name, missing).ratio()  # a forgotten ending
+    if name.startswith(f"{missing}."):
+        return 1.0  # a forgotten ending
+    stem, dot, ending = missing.rpartition(".")
+    if stem and name.endswith(f".{ending}"):  # an ending that all files share makes no name alike
+        name, missing = name.removesuffix(f"{dot}{ending}"), stem
+    return SequenceMatcher(None, name, missing).ratio()
 
 
 def meant(path: Path, fits: Callable[[Path], bool] = lambda path: True) -> str:

@@ -206,11 +206,11 @@ class Run:
             return 75
         return 3 if self.rejected or self.quarantined else 0
 
-    def search(self, query: str | Path, *, k: int = 10, at: At | None = None, same_subject: bool = False) -> Hits:
-        """The `k` cases of the run most similar to a query (see `tile_engine.search`)."""
+    def search(self, query: str | Path, *, k: int = 10, at: At | None = None, **options: Any) -> Hits:
+        """The `k` cases of the run most similar to a query; `options`: same_subject and mpp (see `tile_engine.search`)."""
         from ..search.search import search
 
-        return search(self.out, query, k=k, at=at, same_subject=same_subject)
+        return search(self.out, query, k=k, at=at, **options)
 
     def export(
         self,

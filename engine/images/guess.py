@@ -28,6 +28,7 @@ from ..pipeline.command import UNNAMED, Command
 from ..pipeline.listing import first_of
 from ..pipeline.progress import Event, Report
 from . import inputs
+from .registered import holds_sections
 
 FILES: Mapping[str, InputKind] = {"slides": SLIDE_INPUT, "volumes": VOLUME_INPUT, "films": FILM_INPUT}
 """Kind of images -> its files."""
@@ -63,7 +64,7 @@ def guess_kind(paths: Sequence[str], kinds: Sequence[str], report: Report, usual
     if len(kinds) == 1:
         return kinds[0]
     places = [to_path(path) for path in paths]
-    if inputs.SECTIONS.name in kinds and len(places) == 1 and (places[0] / "run.json").exists():
+    if inputs.SECTIONS.name in kinds and len(places) == 1 and holds_sections(places[0]):
         return _said(inputs.SECTIONS.name, "the folder of a run", report)
     if all(_is_bids(path) for path in places):
         return _said(inputs.VOLUMES.name, "a BIDS tree", report)

@@ -37,7 +37,7 @@ Window = list[Any]
 
 MAX_PARALLEL_COPIES = 4
 """Slides that are copied at the same time."""
-INSPECTION_VERSION = 4
+INSPECTION_VERSION = 5
 """Version of what a look at a file states."""
 OPEN_LIMIT_SECONDS = 120.0
 """Time limit for opening an image, in seconds."""
@@ -161,7 +161,7 @@ def _watched(crashing: list[Window], say: Say) -> LevelCheck:
 
 
 def _of_slide(slide: Any) -> dict[str, Any]:
-    return {"corner": slide.corner, "levels": slide.levels}
+    return {"corner": slide.corner, "levels": slide.levels, "cut": slide.cut}
 
 
 def inspect_volumes_in_child(items: list[Any], say: Say) -> None:

@@ -10,6 +10,7 @@ from ...stores.frame import Box
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of
 from ...stores.scaled import Scaled
 from ...stores.slides.cohort import Cohort, find_slides
+from ...stores.slides.sections import BLOCK
 from ...stores.slides.view import at_spacing
 from ...stores.source import Source
 from ..compute.resources import resources
@@ -19,7 +20,7 @@ from ..pipeline.record import InspectedCohort
 from . import inputs
 from .films import inspect_films
 from .opening import inspect_slides, inspect_volumes, uneven
-from .outside_masks import with_outside_masks
+from .outside_masks import with_outside_masks, with_spare_masks
 from .registered import find_sections_or_run
 from .section_stack import GappedView, absent_of_stack, covered_by_all, stack_at_spacing, stack_of_levels
 from .sections import inspect_sections
@@ -31,8 +32,19 @@ def _find_volumes(spec: Images, settings: Any) -> Cohort:
     return find_volumes(spec, t=settings.t, channels=settings.channels, suffix=settings.suffix)
 
 
+def _find_slides(spec: Images, settings: Any) -> Cohort:
+    cohort = find_slides(spec)
+    return with_spare_masks(cohort, [entry.name for entry in cohort.entries], settings.tissue_mask)
+
+
+def _find_sections(spec: Images, settings: Any) -> Cohort:
+    cohort = find_sections_or_run(spec)
+    return with_spare_masks(cohort, {entry.extra[BLOCK] for entry in cohort.entries}, settings.tissue_mask)
+
+
 def _open_slides(cohort: Cohort, settings: Any) -> InspectedCohort:
-    inspected = inspect_slides(cohort, mpp=settings.mpp, spacing=settings.spacing, part=settings.part)
+    limit = settings.unreadable_limit if settings.stored_pixels == "all" else 1.0  # glass that is not read may be lost
+    inspected = inspect_slides(cohort, mpp=settings.mpp, spacing=settings.spacing, part=settings.part, limit=limit)
     return with_outside_masks(inspected, settings.tissue_mask)
 
 
@@ -110,7 +122,7 @@ SLIDES = Modality(
         most_cells=64,  # 4,096 patches per unit
         most_pixels=64 * 1024,
     ),
-    find=lambda spec, settings: find_slides(spec),
+    find=_find_slides,
     open=_open_slides,
     read=_slide_at_spacing,
     levels=lambda job, image: resources().slide(job, image),
@@ -187,7 +199,7 @@ SECTIONS = replace(
     SLIDES,
     input=inputs.SECTIONS,
     noun="block",
-    find=lambda spec, settings: find_sections_or_run(spec),
+    find=_find_sections,
     open=_open_sections,
     read=stack_at_spacing,
     levels=stack_of_levels,

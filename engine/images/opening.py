@@ -13,6 +13,7 @@ from typing import Any
 from ...errors import SlideError
 from ...stores.frame import Frame
 from ...stores.slides.cohort import Cohort, SlideEntry
+from ...stores.slides.cut_short import Cut, check_cut
 from ...stores.slides.file_marks import fingerprint
 from ...stores.slides.spacing import unlikely_extent
 from ...stores.slides.view import SPACING_TOLERANCE, at_spacing
@@ -26,8 +27,13 @@ UNEVEN = 1.25
 """Ratio of two volumes' spacings along an axis above which their patches are not comparable."""
 
 
-def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None, part: str = "") -> InspectedCohort:
-    """Inspect every slide, choose the run's spacing (see `working_spacing`), and record each slide's frame at that spacing."""
+def inspect_slides(
+    cohort: Cohort, *, mpp: float | None, spacing: float | None, part: str = "", limit: float = 1.0
+) -> InspectedCohort:
+    """Inspect every slide, choose the run's spacing (see `working_spacing`), and record each slide's frame at that spacing.
+
+    `limit`: part of a slide that may lie behind the end of its file, where all of its pixels are read.
+    """
     entries = sorted(cohort.entries, key=lambda entry: entry.id)  # results do not depend on the order of a list's rows
     entries = [replace(entry, part=entry.part or part) for entry in entries]
     looks = [seen(entry, look) for entry, look in zip(entries, looks_at(entries, mpp, look_at_slides), strict=True)]
@@ -40,7 +46,7 @@ def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None, 
         try:
             if isinstance(look, SlideError):
                 raise look
-            slides[entry.id] = _record(entry, look, mpp=mpp, target=target, kind=kind[0][0])
+            slides[entry.id] = _record(entry, look, mpp=mpp, target=target, kind=kind[0][0], limit=limit)
         except SlideError as error:
             rejected[entry.id] = rejection_of(entry, error, file_fingerprint(entry.path))
     return _inspected_cohort(cohort, target, slides, rejected)
@@ -157,13 +163,23 @@ class _Frames:
 
 
 def _record(
-    entry: SlideEntry, look: dict[str, Any], *, mpp: float | None, target: float, kind: tuple[int, str]
+    entry: SlideEntry, look: dict[str, Any], *, mpp: float | None, target: float, kind: tuple[int, str], limit: float
 ) -> ImageRecord:
     _same_kind((look["channels"], look["dtype"]), kind, "channels of this type", "slides")
     stated = entry.mpp or mpp
     notes = [text] if stated and (text := unlikely_extent(look["native_shape"], stated)) else []
     look = {**look, "notes": [*look["notes"], *notes]}
-    return _recorded(entry, look, at_spacing(look["frames"], target).frames[0], mpp=mpp)
+    view = at_spacing(look["frames"], target)
+    if cuts := look["cut"]:
+        check_cut(entry.path.name, Cut(*cuts[view.level]), limit)
+    return _recorded(entry, look, view.frames[0], mpp=mpp)
+
+
+def level_read(frames: tuple[Frame, ...]) -> int:
+    """The level that a run of this slide alone reads by default."""
+    spacing = frames[0].spacing
+    target = working_spacing([math.prod(spacing) ** (1 / len(spacing))])
+    return at_spacing(_Frames(frames, {"channels": 1, "dtype": "uint8", "background": 0}), target).level
 
 
 def _same_kind(kind: object, usual_kind: object, what: str, images: str) -> None:

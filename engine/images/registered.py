@@ -23,6 +23,11 @@ def find_sections_or_run(spec: Images) -> Cohort:
     return _of_run(path) if path is not None and (path / "run.json").exists() else find_sections(spec)
 
 
+def holds_sections(path: Path) -> bool:
+    """Whether a path is the folder of a run on sections."""
+    return (path / "run.json").exists() and any(one.sections for one in read_images(Folder(path.absolute())).values())
+
+
 def _of_run(out: Path) -> Cohort:
     folder = Folder(out.absolute())
     run, images = read_run(folder), read_images(folder)
@@ -30,7 +35,8 @@ def _of_run(out: Path) -> Cohort:
     entries = [_entry(out, record, section, maps) for record in images.values() for section in record.sections]
     if not entries:
         raise NoInputError(
-            f"{out} is a run of `tile-engine run {run.command}` without sections: give one on --sections."
+            f"{out} holds the results of a run that had no sections. Name the folder of a run on sections, or the sections: "
+            "their folder or their list."
         )
     note = (
         f"{out}: its {len(images)} blocks and their registration are taken over; --resolution, --nonrigid and --seed do not "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import NoInputError, SlideError
+from ...errors import NoInputError, SlideError, TileEngineError
 from ...stores.files import bytes_below
 from ...stores.folder import Folder
 from ...stores.frame import Frame
@@ -18,10 +18,14 @@ from ...stores.placement import Placement, turned_by
 from ...stores.remote import ObjectPath, to_path
 from ...stores.shown import shown
 from ...stores.slides.cohort import find
-from ...stores.slides.reader import probe
+from ...stores.slides.cut_short import check_cut, cut_notes
+from ...stores.slides.reader import Probe, probe
 from ...stores.slides.scan_facts import scan_facts
+from ...stores.slides.spacing import FROM_USER
 from ..images.guess import ANY_INPUT
+from ..images.opening import level_read
 from ..pipeline.documents import runs_below
+from ..steps.settings import SlideSettings
 from .status import statuses
 
 MAX_IMAGES = 1000
@@ -63,22 +67,43 @@ def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Desc
     except SlideError as error:
         problem = Description((("path", str(path)),), problems=((error.code, error.message),))
         return _volume(path) or problem
-    spacing = "not stated" if slide.spacing is None else f"{slide.spacing[1]:g} x {slide.spacing[0]:g} um (x, y)"
+    spacing = "not stated" if slide.spacing is None else f"{_by(slide.spacing[::-1])} um (x, y)"
+    source = "the list or --mpp" if slide.spacing_source == FROM_USER else slide.spacing_source
     size = path.stat().st_size if path.is_file() else bytes_below(path)
     pixels = slide.shapes[0][0] * slide.shapes[0][1]
     facts = (
         ("name", slide.name),
         ("reader", f"{slide.reader}: {slide.why}"),
         ("pixels", f"{slide.shapes[0][1]} x {slide.shapes[0][0]}, {slide.channels} channels of {slide.dtype}"),
-        ("spacing", f"{spacing}{f', from {slide.spacing_source}' if slide.spacing_source else ''}"),
+        ("spacing", f"{spacing}{f', from {source}' if source else ''}"),
         *((name, shown(value)) for name, value in ([] if isinstance(path, ObjectPath) else scan_facts(path))),
-        ("file", f"{size / 1e6:.1f} MB for {pixels / 1e6:.1f} MPix"),
+        ("file", f"{_millions(size)} MB for {_millions(pixels)} MPix"),
     )
     levels = tuple(
-        f"{i}: {shape[1]} x {shape[0]}, {factor[0]:g} times coarser"
+        f"{i}: {shape[1]} x {shape[0]}, {f'{factor[0]:g} times coarser' if i else 'the finest'}"
         for i, (shape, factor) in enumerate(zip(slide.shapes, slide.factors, strict=True))
     )
-    return Description(facts, levels, (), slide.notes, slide.problems)
+    problems, notes = [*slide.problems], [*slide.notes]
+    if slide.cut:
+        try:
+            check_cut(slide.name, slide.cut[_level_read(slide)], SlideSettings().unreadable_limit)
+            notes += cut_notes(slide.cut)
+        except SlideError as error:
+            problems.append((error.code, error.message))
+    return Description(facts, levels, (), tuple(notes), tuple(problems))
+
+
+def _level_read(slide: Probe) -> int:
+    """The level that a run reads by default; the finest one of a slide without a spacing."""
+    if slide.spacing is None or slide.problems:
+        return 0
+    spacing = slide.spacing
+    return level_read(
+        tuple(
+            Frame(("y", "x"), shape, (spacing[0] * y, spacing[1] * x))
+            for shape, (y, x) in zip(slide.shapes, slide.factors, strict=True)
+        )
+    )
 
 
 def _several(path: Path, mpp: float | None) -> Description:
@@ -86,7 +111,10 @@ def _several(path: Path, mpp: float | None) -> Description:
     entries = find(path, ANY_INPUT).entries
     lines, problems = list[str](), list[tuple[str, str]]()
     for entry in entries[:MAX_IMAGES]:
-        one = describe(entry.path, entry.mpp or mpp, entry.part)
+        try:
+            one = describe(entry.path, entry.mpp or mpp, entry.part)
+        except TileEngineError as error:  # as a run rejects a row by its name, and goes on
+            one = Description((), problems=((error.code, error.message),))
         facts = dict(one.facts)
         texts = [facts[name] for name in ("pixels", "voxels", "array", "spacing") if name in facts]
         texts += [f"read by {facts['reader'].partition(':')[0]}"] if "reader" in facts else []
@@ -132,6 +160,15 @@ def _extent(frame: Frame, place: Placement) -> str:
     ends = (", ".join(f"{v / 1000:.4g}" for v in cell[2::-1]) for cell in cells)
     turned = "" if place.straight else f"; oblique, turned by {turned_by(place.canonical_affine(frame)):.1f} degrees"
     return f"{' to '.join(ends)} mm (Right, Anterior, Superior){turned}"
+
+
+def _millions(count: int) -> str:
+    """A number in millions, of small ones the first two figures.
+
+    >>> _millions(795_123), _millions(1_234_567_890), _millions(4_321)
+    ('0.8', '1234.6', '0.0043')
+    """
+    return f"{count / 1e6:.1f}" if count >= 100_000 else f"{count / 1e6:.2g}"
 
 
 def _by(lengths: Iterable[float]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...errors import SettingsError
 from ...stores.remote import absolute, as_list, to_path
+from ..pipeline.listing import first_of
 from ..pipeline.modality import Images
 
 
@@ -38,9 +39,10 @@ def default_out(images: Images) -> Path:
 
 
 def check_outside(out: Path, images: Images, inputs: Sequence[Path]) -> None:
-    """Raises SettingsError (E_OUT) where OUT is a slide, lies in an input folder, or holds the input in its own stores."""
+    """Raises SettingsError (E_OUT) where OUT is a slide, lies in an input folder, or holds the input, however it was named."""
     target = out.resolve()
-    if any(target == path.resolve() or target.is_relative_to(path.resolve()) for path in inputs):
+    resolved = [path.resolve() for path in inputs]
+    if any(target.is_relative_to(path) for path in resolved):
         raise SettingsError(
             f"{out} is the input itself: results would overwrite slides. Choose another --out.", "E_OUT"
         )
@@ -58,3 +60,10 @@ def check_outside(out: Path, images: Images, inputs: Sequence[Path]) -> None:
                 "Choose an --out beside it.",
                 "E_OUT",
             )
+    if within := [path for path in resolved if path.is_relative_to(target)]:
+        names = first_of([path.relative_to(target).as_posix() for path in within])
+        raise SettingsError(
+            f"{out} holds input itself ({names}): results would lie among it, and the folder would be that of a run, which "
+            "cannot be given as a folder of images any more. Choose a folder of its own with --out.",
+            "E_OUT",
+        )

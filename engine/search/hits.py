@@ -31,6 +31,8 @@ class Case:
     path: str = ""
     part: str = ""
     """Path of the file, and the name of the image inside it (`part`)."""
+    mpp: float | None = None
+    """Micrometres a pixel that the user states of a query that is not in the run."""
 
     @property
     def centre(self) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import SettingsError
 from ...stores.frame import Array
 from ...stores.remote import absolute, real, to_path
+from ..pipeline.image_documents import read_rejected
 from ..steps.normalization import normalizer, target_of
 from .encode import encode, encoded
 from .gallery import Gallery
@@ -37,19 +38,30 @@ class Asked:
     """Warnings for the user."""
 
 
-def understood(gallery: Gallery, query: str | Path, at: tuple[float, ...] | None = None) -> Asked:
+def understood(
+    gallery: Gallery, query: str | Path, at: tuple[float, ...] | None = None, mpp: float | None = None
+) -> Asked:
     """Resolve a query: a case of the gallery by id, name or path; else a file, which the run's network encodes.
+
+    `mpp`: micrometres a pixel of a picture that is not in the run, before those that it states.
 
     Raises SettingsError (E_QUERY) if the query is neither, or is ambiguous; NoInputError if a file cannot be read.
     """
     text = str(query)
+    if gallery.kind == "volumes" and mpp is not None:
+        raise SettingsError("--mpp is of pictures, and this run is on whole volumes: leave --mpp out.", "E_QUERY")
     if gallery.kind == "volumes":
         if at is not None:
             raise SettingsError(
                 "--at is a position on a slide, and this run is on whole volumes: leave --at out.", "E_QUERY"
             )
         return _volume(gallery, text)
-    return _tile(gallery, text, at)
+    resolved = _tile(gallery, text, at, mpp)
+    if mpp is not None and resolved.case.id:
+        raise SettingsError(
+            f"--mpp is of a picture that is not in the run, and {text!r} is in it: leave it out.", "E_QUERY"
+        )
+    return resolved
 
 
 def _known_rows(gallery: Gallery, text: str, columns: tuple[str, ...]) -> list[int]:
@@ -89,7 +101,7 @@ def _volume(gallery: Gallery, text: str) -> Asked:
     return Asked(case, embeddings[0], group=int(gallery.groups[subject_rows[0]]) if subject_rows else -1)
 
 
-def _tile(gallery: Gallery, text: str, at: tuple[float, ...] | None) -> Asked:
+def _tile(gallery: Gallery, text: str, at: tuple[float, ...] | None, mpp: float | None) -> Asked:
     slide, *cells = text.split(":")
     if cells and all(c.isdigit() for c in cells) and (rows := gallery.where("slide", slide)):
         named = [r for r in rows if gallery.case(r).id == text] if at is None else []
@@ -104,7 +116,7 @@ def _tile(gallery: Gallery, text: str, at: tuple[float, ...] | None) -> Asked:
             )
         return _own(gallery, _there(gallery, rows, at))
     _exists(gallery, text)
-    return _patch(gallery, to_path(text), at)
+    return _patch(gallery, to_path(text), at, mpp)
 
 
 def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
@@ -129,7 +141,7 @@ def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
     return rows[index]
 
 
-def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
+def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None, mpp: float | None) -> Asked:
     """A patch of a file that is not in the run: the patch at `at`, or the central patch of a small picture."""
     job, side = gallery.job, gallery.job.settings.side
     if not job.modality.planar:
@@ -138,7 +150,7 @@ def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
             "volume to the run.",
             "E_QUERY",
         )
-    source = open_at_spacing(path, job.spacing)
+    source, is_assumed = open_at_spacing(path, job.spacing, mpp)
     frame = source.frames[0]
     if at is None and max(frame.shape) > MAX_QUERY_PATCHES * side:
         size = " x ".join(map(str, frame.shape))
@@ -162,16 +174,33 @@ def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
             "E_QUERY",
         )
     middle = tuple(o + n * s / 2 for o, n, s in zip(frame.origin, frame.shape, frame.spacing, strict=True))
-    case = Case("", path.name, y_um=(at or middle)[0], x_um=(at or middle)[1], path=str(path.absolute()))
+    case = Case("", path.name, y_um=(at or middle)[0], x_um=(at or middle)[1], path=str(path.absolute()), mpp=mpp)
     patch, target = window(source, around(source, case.centre, side))[None], target_of(job)
     own, notes = query_stain(job, path, source) if target else (None, ())
-    return Asked(case, encoded(job, normalizer(target, own)(patch, np.zeros((1, 2))))[0], notes=notes)
+    said = []
+    if is_assumed:
+        said.append(
+            f"it states no size of its pixels, and is taken to have the run's {job.spacing:g} um (--mpp states it)"
+        )
+    if at is None and max(frame.shape) > side:
+        height, width = frame.shape
+        said.append(f"of its {height} x {width} pixels the middle {side} x {side} are the query (--at moves it)")
+    remarks = [f"{path.name}: {'; '.join(said)}"] if said else []
+    return Asked(case, encoded(job, normalizer(target, own)(patch, np.zeros((1, 2))))[0], notes=(*remarks, *notes))
 
 
 def _exists(gallery: Gallery, text: str) -> None:
-    if not to_path(text).exists():
+    if to_path(text).exists():
+        return
+    if any(text in (record.id, record.name, record.path) for record in gallery.job.slides.values()):
         raise SettingsError(
-            f"{text!r} is neither a case of the run in {gallery.job.folder.out} (by id, name or path) nor a file: there is "
-            "no query.",
+            f"{text!r} is an image of the run that has no case to search with: no tissue was found on it. Query another one.",
             "E_QUERY",
         )
+    if lost := [one for one in read_rejected(gallery.job.folder).values() if text in (one.name, one.path)]:
+        raise SettingsError(f"{text!r} was rejected by the run [{lost[0].code}]: {lost[0].message}", "E_QUERY")
+    raise SettingsError(
+        f"{text!r} is neither a case of the run in {gallery.job.folder.out} (by id, name or path) nor a file: there is "
+        "no query.",
+        "E_QUERY",
+    )

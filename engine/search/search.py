@@ -25,20 +25,22 @@ def search(
     k: int = 10,
     at: At | None = None,
     same_subject: bool = False,
+    mpp: float | None = None,
     save: bool = True,
 ) -> Hits:
     """The `k` cases of the run in `out` whose embeddings are nearest to that of the query.
 
     `query` is a case of the run (id, name or path) or a file, which the run's network encodes. In a run on tiles, a query
     is a tile's id, a slide with `at` in micrometres (y, x), or a picture no larger than a few patches. Cases of the query's
-    own subject (of its own slide, if no subject is known) are left out unless `same_subject` is true. An index that had to be
-    built is kept in OUT unless `save` is false.
+    own subject (of its own slide, if no subject is known) are left out unless `same_subject` is true. `mpp`: micrometres a
+    pixel of a picture that is not in the run; one without is taken to have the run's spacing. An index that had to be built is
+    kept in OUT unless `save` is false.
     Raises SettingsError (E_NO_RUN, E_NO_TABLE, E_QUERY), and NoInputError if a file cannot be read.
     """
     if k < 1:
         raise SettingsError(f"-k is the number of cases to find, 1 or more; got {k}.")
     gallery = open_gallery(out, save=save)
-    query_case = understood(gallery, query, at)
+    query_case = understood(gallery, query, at, mpp)
     group = -1 if same_subject else query_case.group
     neighbours = gallery.nearest(query_case.vector, k + 1, group)
     matches = [

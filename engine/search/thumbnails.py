@@ -32,7 +32,8 @@ def case_panel(job: Job[Any], case: Case) -> CasePanel:
         planes = planes_of(job, case)
     except SlideError as error:
         planes, lines = (), (*lines, f"no picture [{error.code}]")
-    return CasePanel(title, case.name, tuple(line for line in lines if line), planes)
+    name = case.name if case.id else "a file outside the run"  # names of files can be names of patients
+    return CasePanel(title, name, tuple(line for line in lines if line), planes)
 
 
 def planes_of(job: Job[Any], case: Case) -> tuple[Plane, ...]:
@@ -41,7 +42,7 @@ def planes_of(job: Job[Any], case: Case) -> tuple[Plane, ...]:
     if owner in job.slides:
         source = job.image(owner) if job.modality.planar else job.stored(owner)
     elif case.centre:
-        source = open_at_spacing(to_path(case.path), job.spacing)
+        source, _ = open_at_spacing(to_path(case.path), job.spacing, case.mpp)
     else:
         from ...stores.volumes.reader import open_volume
 

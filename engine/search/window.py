@@ -13,14 +13,17 @@ from ...stores.slides.view import at_spacing, read_masked
 from ...stores.source import Source
 
 
-def open_at_spacing(path: Path, spacing: float) -> Source:
-    """A slide or picture at the run's spacing; a file without a spacing is assumed to have it. Raises NoInputError."""
+def open_at_spacing(path: Path, spacing: float, mpp: float | None = None) -> tuple[Source, bool]:
+    """(a slide or picture at the run's spacing, whether it is assumed to have it, as nothing states one).
+
+    `mpp`: micrometres a pixel that the user states. Raises NoInputError.
+    """
     try:
-        return at_spacing(open_slide(path), spacing)
+        return at_spacing(open_slide(path, mpp), spacing), False
     except SlideError as error:
         if error.code != "E_NO_MPP":
             raise NoInputError(f"{path.name} cannot be a query: {error.message}") from error
-    return at_spacing(open_slide(path, spacing), spacing)
+    return at_spacing(open_slide(path, spacing), spacing), True
 
 
 def around(source: Source, centre: tuple[float, ...], side: int, level: int = 0) -> Box:

@@ -137,9 +137,14 @@ class PatchSettings(RunSettings):
     def _fitting(self) -> PatchSettings:
         step = self.step
         for side in self.sides:
-            if step > side or (side - step) % 2:
+            if step > side:
                 raise ValueError(
-                    f"stride: patch {side} minus stride {step} must be even and not negative, so that patches lie "
+                    f"stride: patch {side} minus stride {step} is negative, so that cells between patches would have none: a "
+                    f"stride is at most the patch, here {side}"
+                )
+            if (side - step) % 2:
+                raise ValueError(
+                    f"stride: patch {side} minus stride {step} must be even, so that patches lie "
                     "centred on the cells that they stand for"
                 )
         return self

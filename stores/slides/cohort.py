@@ -80,6 +80,11 @@ def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Find
     """`find_slides` for any kind of input."""
     specs = as_list(spec)
     if len(specs) == 1:
+        if (to_path(specs[0]) / "run.json").exists():
+            raise NoInputError(
+                f"{specs[0]} holds the results of a run, written by tile-engine, and is no folder of {kind.word}s. Name the "
+                f"{kind.word}s themselves: their folder, a glob, a file or a list. The command that began the run resumes it."
+            )
         cohort = _find(specs[0], kind, special)
     else:
         check_quoted(specs)

@@ -100,6 +100,10 @@ def misnamed(path: Path, kind: str) -> str:
     return f"content is {kind} though the name says {suffix or 'nothing'}; content decides"
 
 
+_VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mgz", ".mgh", ".mha")
+"""Endings of volumes, which may stand in a list of slides."""
+
+
 def not_a_slide(path: Path, head: bytes) -> SlideError:
     """The error for a file that no reader accepts."""
     kind = kind_of(head)
@@ -112,6 +116,10 @@ def not_a_slide(path: Path, head: bytes) -> SlideError:
         return SlideError(
             f"{path.name}: is DICOM but no whole-slide image (other modalities are volumes or films, not slides).",
             "E_NOT_A_SLIDE",
+        )
+    if path.name.lower().endswith(_VOLUMES):
+        return SlideError(
+            f"{path.name}: has the name of a volume, and is no slide: give it to --volumes.", "E_NOT_A_SLIDE"
         )
     return SlideError(
         f"{path.name}: is no slide: its first bytes are {kind}. "

@@ -81,6 +81,7 @@ class SomeLevels:
             shapes=tuple(whole.shapes[i] for i in levels),
             factors=tuple(whole.factors[i] for i in levels),
             tiles=tuple(whole.tiles[i] for i in levels) if whole.tiles else (),
+            cut=tuple(whole.cut[i] for i in levels) if whole.cut else (),
             frames=tuple(whole.frames[i] for i in levels) if whole.frames else (),
             notes=(*whole.notes, *notes),
         )

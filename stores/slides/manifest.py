@@ -90,7 +90,9 @@ def read_manifest(path: Path, kind: InputKind) -> Manifest:
         warnings.append(
             f"{path.name}: rows that say the same twice are left out: {count(len(repeated), 'row')}: {named(repeated)}"
         )
-    return Manifest(tuple(rows), (*table.notes, *_notes(path, rows, respelt, kind)), tuple(warnings))
+    spacings = [values.get("mpp", "") for _, values in table.rows] if "mpp" in kind.roles else []
+    notes = (*table.notes, *_spacing_notes(path, spacings), *_notes(path, rows, respelt, kind))
+    return Manifest(tuple(rows), notes, tuple(warnings))
 
 
 def _differing(one: ManifestRow, other: ManifestRow) -> str:
@@ -104,11 +106,32 @@ def _differing(one: ManifestRow, other: ManifestRow) -> str:
 def _row(values: Mapping[str, str], found: FoundFile, kind: InputKind) -> tuple[ManifestRow, list[str]]:
     """(row, its problems)."""
     mpp = read_number(values.get("mpp", "")) if "mpp" in kind.roles else None
+    mpp = None if mpp == 0 else mpp  # as databases export what they do not know
     is_unread = mpp is not None and math.isnan(mpp)
     extra = {name: value for name, value in values.items() if name not in kind.roles}
     words = {role: values.get(role, "") if role in kind.roles else "" for role in ("site", "subject", "part")}
     row = ManifestRow(found.path, found.exists, mpp, extra=extra, **words)
     return row, [f"mpp {values['mpp']!r} is no number of micrometres a pixel"] if is_unread else []
+
+
+def _spacing_notes(path: Path, cells: Sequence[str]) -> Iterator[str]:
+    """Which spacings were read otherwise than they are written."""
+    numbers = {cell: number for cell in cells if (number := read_number(cell)) is not None}
+    if zeros := [cell for cell in cells if numbers.get(cell) == 0]:
+        yield (
+            f"{path.name}: mpp: {count(len(zeros), 'cell')} of 0 taken for missing, as no pixel has that size: the spacing is "
+            "that of --mpp, or of the file"
+        )
+    if read := [f"{cell} -> {number:.12g}" for cell, number in numbers.items() if number and not _is_float(cell)]:
+        yield f"{path.name}: mpp: read as numbers: {count(len(read), 'spelling')}: {named(read)}"
+
+
+def _is_float(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _absent(path: Path, absent: Sequence[tuple[int, str, Path]], rows: Sequence[ManifestRow]) -> Iterator[str]:

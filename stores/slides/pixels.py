@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ...errors import SlideError
 from ..frame import Array, Box, Frame
+from .cut_short import Cut
 from .spacing import Stated
 
 
@@ -33,6 +34,8 @@ class SlideDescription:
     """(height, width) of the file's own tiles at each level; a hint for aligned reads."""
     corner: tuple[int, int] = (0, 0)
     """Pixel (y, x) of level 0 from which viewers such as QuPath count: the corner of the scanned area on its canvas."""
+    cut: tuple[Cut, ...] = ()
+    """What of each level lies behind the end of the file, where the reader knows where tiles lie."""
     frames: tuple[Frame, ...] = field(default=())
     """Frames of all levels, if the format states them (OME-Zarr)."""
 

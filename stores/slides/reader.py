@@ -16,6 +16,7 @@ from ..frame import Array, Box, Frame
 from ..remote import to_path
 from ..tile_reader import Tiled, TileReader
 from . import dicom_reader, fastslide_reader, openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
+from .cut_short import Cut, cut_notes
 from .file_head import head_of, kind_of, misnamed, not_a_slide
 from .file_marks import fingerprint
 from .level_check import LevelCheck, SomeLevels, true_levels
@@ -66,8 +67,10 @@ class Slide:
         self._pixels = pixels
         self._frames = frames
         self._described = pixels.described
-        self.notes = (*self._described.notes, *notes)
+        self.notes = (*self._described.notes, *cut_notes(self._described.cut), *notes)
         """Remarks on unusual properties of the file, and on what the user states of it."""
+        self.cut = self._described.cut
+        """What of each level lies behind the end of the file; empty where the reader cannot tell."""
         self.spacing_source = spacing_source
         """Source of the spacing: "csv/--mpp", "file" or "TIFF resolution"."""
         self.levels = levels or tuple(range(len(frames)))
@@ -160,6 +163,8 @@ class Probe:
     """Stated micrometres a pixel (y, x), believable or not; None where nothing is stated."""
     spacing_source: str
     notes: tuple[str, ...]
+    cut: tuple[Cut, ...]
+    """As of a Slide."""
     problems: tuple[tuple[str, str], ...]
     """(reason code, message): empty if the slide can be used."""
 
@@ -212,7 +217,8 @@ def probe(path: Path, mpp: float | None = None, part: str = "") -> Probe:
         dtype=described.dtype,
         spacing=None if choice is None else choice.values,
         spacing_source="" if choice is None else choice.source,
-        notes=described.notes,
+        notes=(*described.notes, *overridden(mpp, described.stated)),
+        cut=described.cut,
         problems=tuple(problems),
     )
 

@@ -18,7 +18,8 @@ MAX_DIRECTORIES = 10**6
 
 
 def check_directories(path: Path) -> None:
-    """Raises SlideError (E_MALFORMED) for directories that overlap or never end. What is no TIFF, or ends early, passes."""
+    """Raises SlideError: E_MALFORMED for directories that overlap or never end, E_TRUNCATED where the file ends before the end
+    of the first one. What is no TIFF passes, and so do the images before a later directory that is cut."""
     with path.open("rb") as file:
         fd, size = file.fileno(), os.fstat(file.fileno()).st_size
         head = os.pread(fd, 16, 0)
@@ -30,6 +31,8 @@ def check_directories(path: Path) -> None:
         count_bytes, offset_bytes = struct.calcsize(f"<{count_code}"), struct.calcsize(f"<{offset_code}")
         (offset,) = struct.unpack_from(f"{order}{offset_code}", head, 8 if big else 4)
         used = directories = 0
+        if offset >= size:
+            raise _cut_short(path.name, size, offset)
         while 0 < offset < size:
             (entries,) = struct.unpack(
                 f"{order}{count_code}", os.pread(fd, count_bytes, offset).ljust(count_bytes, b"\0")
@@ -42,6 +45,15 @@ def check_directories(path: Path) -> None:
                     "E_MALFORMED",
                 )
             after = offset + count_bytes + entries * entry_bytes
+            if directories == 1 and after > size:
+                raise _cut_short(path.name, size, after)
             (offset,) = struct.unpack(
                 f"{order}{offset_code}", os.pread(fd, offset_bytes, after).ljust(offset_bytes, b"\0")
             )
+
+
+def _cut_short(name: str, size: int, needed: int) -> SlideError:
+    return SlideError(
+        f"{name}: its header points to byte {needed:,}, and the file ends at byte {size:,}: it is cut short. Copy it again.",
+        "E_TRUNCATED",
+    )

@@ -22,6 +22,7 @@ from ..regular import open_regular
 from ..tile_reader import TileReader
 from . import colour
 from .companions import is_vsi
+from .cut_short import cut_of
 from .file_head import kind_of
 from .openslide_reader import OpenSlidePixels, vendor_of
 from .pixels import SlideDescription, level_factor
@@ -106,6 +107,10 @@ class TiffPixels:
             stated=pyramid.stated,
             notes=(*pyramid.notes, *notes),
             tiles=tuple(level[0].size for level in self._levels),
+            cut=tuple(
+                cut_of(np.any([page.behind_end() for page in level], axis=0), level[0].size, level[0].shape)
+                for level in self._levels
+            ),
         )
 
     @property

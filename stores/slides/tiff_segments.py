@@ -8,6 +8,7 @@ box to read               [-----------]
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import OrderedDict
@@ -35,8 +36,7 @@ _JPEG_TABLES = (6, 7, 34892, 33007)
 _PICTURES = (*_JPEG_TABLES, 33003, 33004, 33005, 34712, 34927, 34933, 50001, 50002, 52546)
 """Compressions whose tiles are pictures with a header of their own: JPEG, JPEG 2000, PNG, WebP, JPEG XL."""
 _GREY, _RGB = 1, 2
-_ROWS = 64
-_HEAD = 4096
+_ROWS, _HEAD = 64, 4096
 
 
 class Segments:
@@ -54,8 +54,7 @@ class Segments:
             self.size = (int(key.tilelength), int(key.tilewidth))
         else:
             self.size = (min(int(key.rowsperstrip), self.shape[0]), self.shape[1])
-        self._offsets: Any = page.dataoffsets
-        self._counts: Any = page.databytecounts
+        self._offsets, self._counts = page.dataoffsets, page.databytecounts
         self._tiled = bool(key.is_tiled)
         self._tables = key.jpegtables
         nbytes = self.size[0] * self.size[1] * self._contiguous * self.dtype.itemsize
@@ -126,10 +125,9 @@ class Segments:
         pixels = self._segment(box.start[0] // self.size[0] * self.grid[1] + box.start[1] // self.size[1])
         if pixels is None:
             return None
-        shape = box.shape
-        if pixels.shape[:2] != shape:
-            pixels = pixels[: shape[0], : shape[1]]
-            self._check_shape(pixels, shape)
+        if pixels.shape[:2] != box.shape:
+            pixels = pixels[: box.shape[0], : box.shape[1]]
+            self._check_shape(pixels, box.shape)
         return pixels
 
     def absent(self, box: Box) -> list[Box]:
@@ -139,6 +137,13 @@ class Segments:
             gaps = (np.asarray(self._offsets[:count]) == 0) | (np.asarray(self._counts[:count]) == 0)
             self._absent = gaps.reshape(self._planes, *self.grid).any(0)
         return absent_boxes(self._absent, self.size, box) if self._absent.any() else []
+
+    def behind_end(self) -> Array:
+        """Whether each segment of the grid (y, x) is stated to lie, in part, behind the end of the file."""
+        grid = (self._planes, *self.grid)
+        offsets, counts = (np.asarray(table[: math.prod(grid)], float) for table in (self._offsets, self._counts))
+        lost: Array = (offsets != 0) & (counts != 0) & (offsets + counts > os.fstat(self._fd).st_size)
+        return np.any(lost.reshape(grid), axis=0)
 
     def _copy(self, pixels: Array, target: Array, plane: int) -> None:
         self._check_shape(pixels, target.shape)
@@ -248,8 +253,7 @@ class Segments:
             pixels = decoder(data, index, **extra)[0]
             if pixels is None:
                 raise TileError(f"{self._name}: tile {index} decodes to nothing")
-            whole: Array = pixels[0]
-            return whole
+            return np.asarray(pixels[0])
 
         return decode
 

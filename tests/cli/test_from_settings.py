@@ -53,8 +53,8 @@ ALL = dict(commands(typer.main.get_command(app)))
 def test_no_option_is_written_in_the_command_line_that_a_settings_model_has() -> None:
     names = {one.option for name in registry.RUNS for one in offered_by(registry.command(name))}
     written = {o for path in (ROOT / "cli").glob("*.py") for o in re.findall(r'"(--[a-z-]+)"', path.read_text())}
-    assert written and written & names <= {"--k", "--to", "--stain"}, (
-        "relabel shows a level, export has a format, warp names a section: none is the run's"
+    assert written and written & names <= {"--k", "--mpp", "--to", "--stain"}, (
+        "relabel shows a level, export has a format, warp names a section: search states a picture, none is the run's"
     )
     twice = [o for o in written if sum(p.read_text().count(f'"{o}"') for p in (ROOT / "cli").glob("*.py")) > 1]
     assert set(twice) <= {"--out", "--help", "--slides", "--volumes", "--films", "--sections"}, (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from PIL import Image
 
 import tile_engine
 from tile_engine import ClusterOptions, RunOptions
-from tile_engine.engine.images.outside_masks import with_outside_masks
-from tile_engine.engine.pipeline.record import ImageRecord, InspectedCohort
+from tile_engine.engine.images.outside_masks import with_outside_masks, with_spare_masks
+from tile_engine.engine.pipeline.record import ImageRecord, InspectedCohort, Rejection
 from tile_engine.engine.tiling.mask import Mask
 from tile_engine.engine.tiling.samplers import within
 from tile_engine.engine.tiling.tile import Tiles
 from tile_engine.errors import SettingsError
 from tile_engine.stores.cells import LabelCells
+from tile_engine.stores.slides.cohort import Cohort, SlideEntry
 
 
 def cohort(root: Path, *names: str, **columns: str) -> InspectedCohort:
@@ -42,6 +44,12 @@ def masks(folder: Path, *names: str, size: tuple[int, int] = (40, 30)) -> Path:
     return folder
 
 
+def named(root: Path, *names: str, setting: str) -> Cohort:
+    """The cohort of these slides before they are opened, with its warnings of masks."""
+    entries = tuple(SlideEntry(name, root / name, name) for name in names)
+    return with_spare_masks(Cohort(entries, (), root), names, setting)
+
+
 @pytest.mark.parametrize(
     ("slide", "mask"),
     [
@@ -50,20 +58,29 @@ def masks(folder: Path, *names: str, size: tuple[int, int] = (40, 30)) -> Path:
         ("a.ome.tif", "a.tiff"),
         ("x/a.svs", "x/a.png"),
         ("x/a.svs", "a.png"),
-        ("only.svs", "other.png"),
     ],
 )
 def test_a_mask_has_the_name_of_its_slide(tmp_path: Path, slide: str, mask: str) -> None:
-    """A single mask for a single slide may have any name."""
     found = with_outside_masks(cohort(tmp_path, slide), str(masks(tmp_path / "m", mask)))
     assert found.slides[slide].tissue_mask == str(tmp_path / "m" / mask) and not found.rejected
     assert found.slides[slide].key != cohort(tmp_path, slide).slides[slide].key
 
 
-def test_slides_without_a_mask_are_rejected_and_spare_masks_are_said(tmp_path: Path) -> None:
+def test_a_file_that_is_named_itself_is_the_mask_of_the_only_slide(tmp_path: Path) -> None:
+    mask = masks(tmp_path / "m", "other.png") / "other.png"
+    found = with_outside_masks(cohort(tmp_path, "only.svs"), str(mask))
+    assert found.slides["only.svs"].tissue_mask == str(mask) and not found.rejected
+
+
+def test_slides_without_a_mask_are_rejected_and_spare_masks_are_told(tmp_path: Path) -> None:
+    """A folder goes by names, also where it holds one mask and there is one slide."""
     found = with_outside_masks(cohort(tmp_path, "a.svs", "b.svs"), str(masks(tmp_path / "m", "a.png", "c.png")))
     assert list(found.slides) == ["a.svs"] and found.rejected["b.svs"].code == "E_NO_MASK"
-    assert found.ignored == (("tissue_mask c.png", "has the name of no slide of this run"),)
+    (told,) = named(tmp_path, "a.svs", "b.svs", setting=str(tmp_path / "m")).warnings
+    assert told.startswith("--tissue-mask: c.png: no slide of this run has the name")
+    single = with_outside_masks(cohort(tmp_path, "only.svs"), str(masks(tmp_path / "n", "zebra.png")))
+    assert not single.slides and single.rejected["only.svs"].code == "E_NO_MASK"
+    assert named(tmp_path, "only.svs", "x/zebra.tif", setting=str(tmp_path / "n")).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -83,11 +100,20 @@ def test_a_mask_of_another_aspect_ratio_rejects_its_slide(tmp_path: Path) -> Non
 
 
 def test_one_file_is_no_mask_of_two_slides_and_a_place_exists(tmp_path: Path) -> None:
+    """Not even where one of the two cannot be opened later: it may be that one's."""
     masks(tmp_path, "a.png")
     with pytest.raises(SettingsError, match="2 slides"):
-        with_outside_masks(cohort(tmp_path, "a.svs", "b.svs"), str(tmp_path / "a.png"))
+        named(tmp_path, "a.svs", "b.svs", setting=str(tmp_path / "a.png"))
     with pytest.raises(SettingsError, match="no file or folder"):
-        with_outside_masks(cohort(tmp_path, "a.svs"), str(tmp_path / "absent"))
+        named(tmp_path, "a.svs", setting=str(tmp_path / "absent"))
+
+
+def test_a_mask_is_not_that_of_the_slide_that_is_left_of_two_with_its_name(tmp_path: Path) -> None:
+    opened = replace(
+        cohort(tmp_path, "x/a.svs"), rejected={"other": Rejection("y/a.svs", "E_NO_MPP", "none is stated")}
+    )
+    found = with_outside_masks(opened, str(masks(tmp_path / "m", "a.png")))
+    assert found.rejected["x/a.svs"].code == "E_OTHER_MASK"
 
 
 def test_a_column_names_masks_and_rows_without_one_are_said(tmp_path: Path) -> None:

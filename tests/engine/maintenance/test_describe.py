@@ -57,7 +57,11 @@ def test_a_folder_and_a_list_have_a_line_for_each_image(mini: Any, tmp_path: Pat
     assert dict(told.facts)["images"] == "3" and not told.problems
     assert [line.split(";")[0] for line in told.images][:1] == ["a.tif: 384 x 384, 3 channels of uint8"]
     (tmp_path / "b.svs").write_bytes(b"")
-    (tmp_path / "list.csv").write_text(f"path,mpp\n{mini.slides / 'a.tif'},0.25\nb.svs,\n")
+    (tmp_path / "list.csv").write_text(f"path,mpp\n{mini.slides / 'a.tif'},0.25\nb.svs,\nabsent.svs,\n")
     told = describe(tmp_path / "list.csv")
     assert "0.25 x 0.25 um" in told.images[0] and told.images[1] == "b.svs: cannot be used"
     assert [code for code, text in told.problems if "b.svs" in text] == ["E_EMPTY"]
+    assert "0.25 x 0.25 um (x, y), from the list or --mpp" in told.images[0]
+    one = describe(mini.slides / "a.tif", 0.25)
+    assert one.levels[0] == "0: 384 x 384, the finest" and "um a pixel, and the 0.25 of --mpp" in one.notes[-1]
+    assert [code for code, text in told.problems if "absent.svs" in text] == ["E_MISSING"]

@@ -111,6 +111,22 @@ def test_the_stores_of_a_run_cannot_be_its_input(tmp_path: Path):
         check_outside(tmp_path, tmp_path / "slides", [])
 
 
+@pytest.mark.parametrize("given", [".", "sub/a.tif"])
+def test_a_folder_that_holds_slides_is_none_for_results(tmp_path: Path, given: str):
+    """However they were named: by a folder in it, or one by one, as a shell names those of a glob."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.tif").touch()
+    named = [tmp_path / given]
+    with pytest.raises(
+        SettingsError, match=r"lies inside the input folder|the input itself|holds input itself"
+    ) as caught:
+        check_outside(tmp_path, named, [tmp_path / "sub" / "a.tif"])
+    with pytest.raises(SettingsError, match=r"holds input itself \(a\.tif\)|lies inside the input folder"):
+        check_outside(tmp_path / "sub", named, [tmp_path / "sub" / "a.tif"])
+    assert caught.value.code == "E_OUT"
+    check_outside(tmp_path.parent / "out", named, [tmp_path / "sub" / "a.tif"])
+
+
 def test_the_default_folder_is_named_after_what_is_before_a_glob(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     work = tmp_path / "work"
     (tmp_path / "cohort").mkdir()

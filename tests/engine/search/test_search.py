@@ -13,10 +13,13 @@ import pytest
 
 import tile_engine
 from tile_engine.engine.maintenance.verify import verify
+from tile_engine.engine.runtime.load import load
 from tile_engine.engine.search import gallery as galleries
 from tile_engine.engine.search import rows
 from tile_engine.engine.search.add import add
+from tile_engine.engine.search.query import understood
 from tile_engine.engine.search.search import file_name, picture
+from tile_engine.engine.search.thumbnails import case_panel
 from tile_engine.errors import LockedError, NoInputError, SettingsError
 from tile_engine.stores.lock import Lock
 
@@ -118,6 +121,18 @@ def test_a_picture_of_a_tile_finds_that_tile(out: Path, tmp_path: Path) -> None:
     hits = tile_engine.search(out, tmp_path / "patch.png", k=3)
     assert hits.rows[0].id == tiles.obs.index[row] and hits.rows[0].distance == 0
     assert hits.left_out == 0 and hits.query.name == "patch.png" and hits.query.id == ""
+    assert hits.notes[-1].startswith("patch.png: it states no size of its pixels, and is taken to have the run's")
+    stated = tile_engine.search(out, tmp_path / "patch.png", k=3, mpp=load(out).spacing)
+    assert stated.rows == hits.rows and not stated.notes
+    with pytest.raises(SettingsError, match="--mpp is of a picture that is not in the run"):
+        tile_engine.search(out, tiles.obs.index[row], mpp=0.5)
+
+
+def test_a_slide_of_the_run_without_tiles_is_no_unknown_query(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gallery = galleries.open_gallery(out, save=False)
+    monkeypatch.setattr(galleries.Gallery, "where", lambda self, column, text: [])
+    with pytest.raises(SettingsError, match="is an image of the run that has no case to search with: no tissue"):
+        understood(gallery, "a.tif", (1.0, 1.0))
 
 
 def test_a_place_on_a_slide_that_is_not_in_the_run_is_encoded(out: Path, mini: Any, tmp_path: Path) -> None:
@@ -320,6 +335,7 @@ def test_the_picture_of_a_new_file_does_not_bear_its_name(out: Path, mini: Any, 
     copy.write_bytes((mini.slides / "a.tif").read_bytes())
     hits = tile_engine.search(out, copy, at=(60.0, 60.0))
     assert file_name(hits).startswith("new-") and "Doe" not in file_name(hits)
+    assert "Doe" not in str(case_panel(load(out), hits.query))
 
 
 def test_the_command_prints_a_table_and_where_the_picture_is(out: Path, mini: Any) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tile_engine.errors import NoInputError, SettingsError, SlideError
 from tile_engine.stores.slides.cohort import Cohort, find_slides, slide_id
+from tile_engine.stores.slides.file_head import not_a_slide
 from tile_engine.stores.slides.file_marks import fingerprint
 
 
@@ -224,11 +225,27 @@ def test_nothing_found_lists_what_was_seen(folder: Path, tmp_path: Path) -> None
         find_slides(folder / "aa.svs")
 
 
+def test_a_volume_among_slides_is_named_as_one(tmp_path: Path) -> None:
+    with pytest.raises(SlideError, match="give it to --volumes"):
+        raise not_a_slide(tmp_path / "head.nii.gz", b"\x1f\x8b")
+
+
+def test_a_spacing_of_zero_is_a_missing_one_and_what_is_read_otherwise_is_said(folder: Path) -> None:
+    (folder / "list.csv").write_text("path;mpp\na.svs;0\nb.tif;0,499 um\n")
+    cohort = find_slides(folder / "list.csv")
+    assert [entry.mpp for entry in cohort.entries] == [None, 0.499]
+    said = " ".join(cohort.notes)
+    assert "mpp: 1 cell of 0 taken for missing" in said and "'0,499 um -> 0.499'" in said
+
+
 def test_what_a_missing_path_may_mean_is_asked_and_the_likest_names_come_first(tmp_path: Path) -> None:
     for name in ("apples", "slides", "zebras", "cases of may"):
         (tmp_path / name).mkdir()
     with pytest.raises(NoInputError, match=r"(?s)Did you mean '.*/slides'\?.*- 'slides' is beside it\n.*'apples'"):
         find_slides(tmp_path / "slidse")
+    (tmp_path / "empty.svs").touch()
+    with pytest.raises(NoInputError, match=r"does not exist\. Give"):
+        find_slides(tmp_path / "typo.svs")
     with pytest.raises(NoInputError, match=r"(?s)does not exist\. Give .*- 'slides' is in .*\n"):
         find_slides(tmp_path / "q" / "deep" / "er")
     with pytest.raises(NoInputError, match=r"'.*/cases of may' does: put a path with spaces in quotes"):

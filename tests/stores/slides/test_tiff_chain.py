@@ -59,3 +59,20 @@ def test_overlapping_directories_are_refused_at_once(tmp_path: Path) -> None:
 def test_what_ends_early_or_is_no_tiff_is_left_to_the_parser(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.tif").write_bytes(data[:10])
     check_directories(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.6, -1])
+def test_a_header_that_points_behind_the_end_is_a_file_cut_short(tmp_path: Path, keep: float) -> None:
+    """As of scanners that write the directory last; also where the end is within it."""
+    pixels, path = np.zeros((64, 64), np.uint8).tobytes(), tmp_path / "a.tif"
+    tags = [(256, 64), (257, 64), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, 64), (279, len(pixels))]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    whole = (
+        struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels + struct.pack("<H", len(tags)) + entries + b"\0" * 4
+    )
+    path.write_bytes(whole)
+    open_slide(path, 0.5).close()
+    path.write_bytes(whole[: round(keep * len(whole))] if keep > 0 else whole[:-40])
+    with pytest.raises(SlideError, match=r"a\.tif: its header points to byte .* it is cut short") as caught:
+        open_slide(path, 0.5)
+    assert caught.value.code == "E_TRUNCATED"

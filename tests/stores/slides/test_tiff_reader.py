@@ -240,6 +240,8 @@ def test_a_slide_cut_short_masks_what_is_gone(pyramid: Any, picture: Any) -> Non
     path.write_bytes(data[: last + 10])
     with open_slide(path) as slide:
         pixels, masked = read_masked(slide, slide.frames[0].box)
+        assert (slide.cut[0].lost, slide.cut[0].tiles, slide.cut[0].share) == (4, 16, 0.25)
+        assert "it ends before 4 of 16 tiles of level 0" in slide.notes[-1]
     assert masked == [Box((768, x), (1024, x + 256)) for x in (0, 256, 512, 768)]
     np.testing.assert_array_equal(pixels[:, :768], intact[:, :768])
     assert (pixels[:, 768:] == 255).all()

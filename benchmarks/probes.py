@@ -1,7 +1,7 @@
 """Are probes of columns without any meaning at chance, and do their 95 % intervals hold it as often as they should?
 
-Embeddings are random numbers, of which the first follows the column where it is told. Folds know nothing of the column. The same
-predictions are judged with all folds taken together, by scores less the mean of their fold, and within folds as a run does.
+Embeddings are random numbers, of which the first follows the column where it is told. Folds know nothing of the column. The
+same predictions are judged with all folds taken together, and within folds as a run does.
 
     python benchmarks/probes.py
 """
@@ -29,16 +29,11 @@ def intervals(cohort: tuple[int, int, int, float], seed: int) -> Iterator[tuple[
     embeddings = draw.normal(size=(len(values), 8))
     embeddings[:, 0] += distance * values
     folds = grouped_folds(np.zeros(len(values), int), subjects, count, seed)
-    scores, fold, centred = logistic(embeddings, values, folds), np.zeros(len(values), int), np.zeros(len(values))
+    scores, fold = logistic(embeddings, values, folds), np.zeros(len(values), int)
     for number, (_, test) in enumerate(folds):
-        fold[test], centred[test] = number, scores[test] - scores[test].mean()
-    one = np.zeros(len(values), int)
-    for name, (given, groups) in {
-        "together": (scores, one),
-        "centred": (centred, one),
-        "within": (scores, fold),
-    }.items():
-        found = probe_figures(values, given, groups, subjects, draws=200)["auc"]
+        fold[test] = number
+    for name, groups in {"together": np.zeros(len(values), int), "within": fold}.items():
+        found = probe_figures(values, scores, groups, subjects, draws=200)["auc"]
         yield name, (found.value, found.low, found.high)
 
 

@@ -74,6 +74,7 @@ def probe_figures(
     predictions lean to the mean of its own training cases: where a fold has more of one value, the others learn less of it,
     and folds taken together seem to turn it round. nan where a figure is undefined.
     """
+    values = np.asarray(values, np.float64)
     widened = CROSS_FITTED if len(np.unique(folds)) > 1 else 1.0  # one training, on other cases, sees no pair twice
     if len(np.unique(values)) <= 2:
         larger = (values == values.max(initial=-np.inf)).astype(int)

@@ -7,8 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .classification_figures import Estimate, estimates
+from .ranking import auroc_within
+
 Array = npt.NDArray[Any]
 Fold = tuple[Array, Array]
+CROSS_FITTED = 2**0.5
+"""Deviation of an area or a correlation over folds, over that of as many given scores, where embeddings know nothing: of two
+cases in different folds each helps to predict the other one, so that every pair of them counts twice."""
 
 
 def grouped_folds(classes: Array, subjects: Array, count: int = 5, seed: int = 0) -> list[Fold]:
@@ -59,12 +65,42 @@ def logistic(embeddings: Array, classes: Array, folds: list[Fold]) -> Array:
     return predicted
 
 
-def regression_figures(values: Array, predicted: Array) -> dict[str, float]:
-    """`r2`, `r` (Pearson) and `mae` (mean absolute error) of predictions; nan where a figure is undefined."""
-    error = float(np.square(values - predicted).sum())
-    centred = float(np.square(values - values.mean()).sum())
-    return {
-        "r2": 1.0 - error / centred if centred else float("nan"),
-        "r": float(np.corrcoef(values, predicted)[0, 1]) if centred and predicted.std() else float("nan"),
-        "mae": float(np.abs(values - predicted).mean()),
-    }
+def probe_figures(
+    values: Array, predicted: Array, folds: Array, subjects: Array, *, draws: int = 1000
+) -> dict[str, Estimate]:
+    """`auc` of two values, else `mae` and `r`, of values (n,) and their predictions (n,), with 95 % intervals over subjects.
+
+    `folds` (n,): the fold that predicted each case. `auc` and `r` compare cases of the same fold alone, as each fold's
+    predictions lean to the mean of its own training cases: where a fold has more of one value, the others learn less of it,
+    and folds taken together seem to turn it round. nan where a figure is undefined.
+    """
+    values = np.asarray(values, np.float64)
+    widened = CROSS_FITTED if len(np.unique(folds)) > 1 else 1.0  # one training, on other cases, sees no pair twice
+    if len(np.unique(values)) <= 2:
+        larger = (values == values.max(initial=-np.inf)).astype(int)
+
+        def area(rows: Array) -> dict[str, float]:
+            return {"auc": auroc_within(larger[rows], predicted[rows], folds[rows])[0]}
+
+        return {"auc": _widened(estimates(area, subjects, draws=draws)["auc"], widened, least=0.0)}
+
+    def both(rows: Array) -> dict[str, float]:
+        x, y = (_centred(column[rows], folds[rows]) for column in (values, predicted))
+        scale = float(np.sqrt(np.square(x).sum() * np.square(y).sum()))
+        return {"mae": float(error[rows].mean()), "r": float((x * y).sum()) / scale if scale else float("nan")}
+
+    error = np.abs(values - predicted)
+    found = estimates(both, subjects, draws=draws)
+    return {"mae": found["mae"], "r": _widened(found["r"], widened, least=-1.0)}
+
+
+def _centred(values: Array, folds: Array) -> Array:
+    """Values less the mean of their fold."""
+    fold = np.unique(folds, return_inverse=True)[1]
+    return np.asarray(values - (np.bincount(fold, values) / np.bincount(fold))[fold])
+
+
+def _widened(found: Estimate, factor: float, *, least: float) -> Estimate:
+    """Both ends `factor` times as far from the figure, within its range, which ends at 1."""
+    ends = (float(np.clip(found.value + factor * (end - found.value), least, 1.0)) for end in (found.low, found.high))
+    return Estimate(found.value, *ends)

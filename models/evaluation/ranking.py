@@ -27,6 +27,23 @@ def auroc(labels: Array, scores: Array) -> float:
     return float((rankdata(scores)[positive].sum() - m * (m + 1) / 2) / (m * n))
 
 
+def auroc_within(labels: Array, scores: Array, groups: Array) -> tuple[float, float]:
+    """(`auroc` over pairs of the same group, share of all pairs that they are); (nan, 0.0) where no group has both labels.
+
+    Scores of two groups, such as two folds or two sites, are never compared.
+
+    >>> auroc_within(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.8, 0.7]), np.array([0, 0, 1, 1]))
+    (0.5, 0.5)
+    """
+    positive, score = np.asarray(labels) == 1, np.unique(scores, return_inverse=True)[1]
+    group = np.unique(groups, return_inverse=True)[1]
+    rank = rankdata(group * (len(score) + 1) + score)  # group after group
+    m, cases = np.bincount(group[positive], minlength=group.max(initial=0) + 1), np.bincount(group)
+    right = rank[positive].sum() - (m * (np.cumsum(cases) - cases) + m * (m + 1) / 2).sum()
+    pairs, every = float((m * (cases - m)).sum()), float(positive.sum() * (~positive).sum())
+    return (float(right / pairs), pairs / every) if pairs else (float("nan"), 0.0)
+
+
 def average_precision(labels: Array, scores: Array) -> float:
     """Area under the curve of precision and recall, by steps; nan without a case of label 1.
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .ranking import auroc
+from .ranking import auroc, auroc_within
 from .subject_splits import Split
 
 Array = npt.NDArray[Any]
@@ -59,27 +59,11 @@ def site_area(sites: Array, labels: Array, splits: Iterable[Split]) -> float:
     return float(np.mean(defined)) if defined else float("nan")
 
 
-def within_site_area(sites: Array, labels: Array, scores: Array) -> tuple[float, float]:
-    """(area over pairs of the same site, share of all pairs that they are); (nan, 0.0) where no site has both labels.
-
-    >>> within_site_area(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.8, 0.7]))
-    (0.5, 0.5)
-    """
-    right = pairs = 0.0
-    for site in np.unique(sites):
-        rows = sites == site
-        count = float((labels[rows] == 1).sum() * (labels[rows] == 0).sum())
-        if count:
-            right, pairs = right + count * auroc(labels[rows], scores[rows]), pairs + count
-    total = float((labels == 1).sum() * (labels == 0).sum())
-    return (right / pairs if pairs else float("nan")), (pairs / total if total else 0.0)
-
-
 def site_confound(sites: Array, labels: Array, scores: Array, splits: Iterable[Split]) -> SiteConfound:
     """Compare `scores` (n,) of films with what their sites alone say; `labels` 0 or 1 (n,), `sites` (n,).
 
     `scores` are those that each film had as a test film; rows that are nan, as no split tested them, are left out.
     """
     judged = np.isfinite(scores)
-    within, pairs = within_site_area(sites[judged], labels[judged], scores[judged])
+    within, pairs = auroc_within(labels[judged], scores[judged], sites[judged])
     return SiteConfound(site_area(sites, labels, splits), auroc(labels[judged], scores[judged]), within, pairs)

@@ -88,7 +88,12 @@ def _of_numbers(document: Evaluation) -> Iterator[Caution]:
             "Threshold and calibration are set on them, and are hardly known. Give more films, or a larger --validation.",
         )
     area, accuracy = document.network["auroc"], document.network["accuracy"].value
-    if area.low is not None and area.low <= 0.5:
+    if area.high is not None and area.high < 0.5:
+        yield Caution(
+            "The area under the curve lies below chance: there are too few subjects for it.",
+            "The network does not tell the labels, turned round or otherwise.",
+        )
+    elif area.low is not None and area.low <= 0.5:
         yield Caution(
             "The network may be no better than chance.", "The interval of its area under the curve holds 0.5."
         )

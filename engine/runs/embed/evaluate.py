@@ -9,7 +9,7 @@ fold: network <- training rows      principal components <- training rows      r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -24,10 +24,12 @@ from ...steps.volumes.encode import embeddings, errors
 from ...steps.volumes.networks import WHOLE
 from .documents import EVALUATION, Evaluation, Figure, FoldSize
 from .folds import folds_of, why_not
-from .number_columns import number_columns
+from .number_columns import number_columns, probed_columns
 from .settings import EmbedSettings
 
 COMPONENTS, RAW = "principal components", "raw values"
+PROBED = {"auc": "AUC", "mae": "mean absolute error", "r": "r"}
+"""Figures of probes, as they are called behind the name of a column."""
 
 
 def evaluate_embeddings(job: Job[EmbedSettings], unit: Unit) -> Outcome:
@@ -50,8 +52,10 @@ def evaluation(job: Job[EmbedSettings]) -> Evaluation:
     judged = {name: rows for name, rows in folds.items() if name != WHOLE} or folds
     rows: dict[str, dict[str, list[float]]] = {}
     guesses: dict[tuple[str, str], Array] = {}
-    volumes = Volumes(job)
-    for fold, (train, test) in judged.items():
+    volumes, fold_of = Volumes(job), np.full(len(job.slides), -1)
+    columns = probed_columns(job, [train for train, _ in judged.values()])
+    for number, (fold, (train, test)) in enumerate(judged.items()):
+        fold_of[test] = number
         for method, outputs in _methods(job, volumes, fold, train).items():
             if method != RAW:
                 rows.setdefault(method, {}).setdefault("rmse %", []).append(
@@ -59,11 +63,11 @@ def evaluation(job: Job[EmbedSettings]) -> Evaluation:
                 )
             for figure, value in _figures(job, method, outputs[0], (train, test)):
                 rows.setdefault(method, {}).setdefault(figure, []).append(value)
-            for column, guess in () if method == RAW else _probes(job, outputs[0], train, test):
+            for column, guess in () if method == RAW else _probes(columns.values, outputs[0], train, test):
                 guesses.setdefault((method, column), np.full(len(job.slides), np.nan))[test] = guess
     methods = {m: {f: _spread(values) for f, values in figures.items()} for m, figures in rows.items()}
     for (method, column), guess in guesses.items():
-        methods[method] |= _describe(job, column, guess)
+        methods[method] |= _describe(job, column, guess, fold_of)
     what = covariates(job)
     return Evaluation(
         folds={
@@ -75,7 +79,7 @@ def evaluation(job: Job[EmbedSettings]) -> Evaluation:
         classes={c: int((what.labels == i).sum()) for i, c in enumerate(what.classes)},
         subjects=len(np.unique(what.subjects)),
         methods=methods,
-        left_out=number_columns(job).left_out,
+        left_out=columns.left_out,
     )
 
 
@@ -129,11 +133,13 @@ def _figures(
         yield name.replace("_", " "), value
 
 
-def _probes(job: Job[EmbedSettings], embeddings_NF: Array, train: Array, test: Array) -> Iterator[tuple[str, Array]]:
+def _probes(
+    columns: Mapping[str, Array], embeddings_NF: Array, train: Array, test: Array
+) -> Iterator[tuple[str, Array]]:
     """Linear probes: predictions for the fold's own volumes by models fitted on embeddings of training volumes."""
     from ....models.evaluation.probes import logistic, ridge
 
-    for name, values in number_columns(job).values.items():
+    for name, values in columns.items():
         mask = np.isfinite(values)
         fit_rows, test_rows = train[mask[train]], test[mask[test]]
         if not len(test_rows) or len(np.unique(values[fit_rows])) < 2:
@@ -145,30 +151,18 @@ def _probes(job: Job[EmbedSettings], embeddings_NF: Array, train: Array, test: A
         yield name, guess[test]
 
 
-def _describe(job: Job[EmbedSettings], column: str, guess: Array) -> dict[str, Figure]:
-    """Figures of a probe over all folds together, with a bootstrap interval over subjects."""
-    from ....models.evaluation.classification_figures import estimates
-    from ....models.evaluation.probes import regression_figures
-    from ....models.evaluation.ranking import auroc
+def _describe(job: Job[EmbedSettings], column: str, guess: Array, folds: Array) -> dict[str, Figure]:
+    """Figures of a probe over all folds, with intervals over subjects; `folds`: the fold that evaluated each volume."""
+    from ....models.evaluation.probes import probe_figures
 
-    values, subjects = number_columns(job).values[column], covariates(job).subjects
+    values = number_columns(job).values[column]
     mask = np.isfinite(values) & np.isfinite(guess)
-    values, guess, subjects = values[mask], guess[mask], subjects[mask]
-    two = len(np.unique(values)) == 2
-    of_larger = values == values.max(initial=-np.inf)
-
-    def figure(rows: Array) -> float:
-        return auroc(of_larger[rows], guess[rows]) if two else regression_figures(values[rows], guess[rows])["mae"]
-
-    interval = estimates(lambda rows: {"figure": figure(rows)}, subjects)["figure"]
-    name = f"{column} AUC" if two else f"{column} mean absolute error"
-    out = {
-        name: Figure(mean=interval.value, sd=None, low=interval.low, high=interval.high, folds=(), volumes=len(values))
+    found = probe_figures(values[mask], guess[mask], folds[mask], covariates(job).subjects[mask])
+    count = int(mask.sum())
+    return {
+        f"{column} {PROBED[name]}": Figure(mean=one.value, sd=None, low=one.low, high=one.high, folds=(), volumes=count)
+        for name, one in found.items()
     }
-    if not two:
-        r = regression_figures(values, guess)["r"]
-        out[f"{column} r"] = Figure(mean=r, sd=None, low=None, high=None, folds=(), volumes=len(values))
-    return out
 
 
 def _spread(values: list[float]) -> Figure:

@@ -12,12 +12,16 @@ from ....stores.lists.cells import MISSING_NUMBERS, number_column, read_number, 
 from ....stores.lists.spellings import SEX_COLUMNS, plain_spelling, sex_of
 from ...pipeline.job import Job
 from ...pipeline.listing import first_of
+from ...steps.covariates import covariates
 from .settings import EmbedSettings
 
 MOST_NUMBERS = 20
 """Columns of the user's list that are evaluated, at most."""
 LEAST_SHARE = 0.8
 """Share of the volumes that have a value in such a column, at least."""
+
+LEAST_SUBJECTS = 20
+"""Subjects with a number in the smallest training set, at least, for a probe; of two values, half as many of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,27 @@ def number_columns(job: Job[EmbedSettings]) -> NumberColumns:
             values[name] = column
             left_out += [f"cells of {name} ({first_of(list(dict.fromkeys(odd)))})"] if odd else []
     return NumberColumns(values, tuple(left_out))
+
+
+def probed_columns(job: Job[EmbedSettings], trainings: Sequence[Array]) -> NumberColumns:
+    """Columns that embeddings are probed for; those that `trainings` (rows of each) are too small for are left out."""
+    columns, subjects = number_columns(job), covariates(job).subjects
+    reasons = {name: _too_few(values, subjects, trainings) for name, values in columns.values.items()}
+    return NumberColumns(
+        {name: values for name, values in columns.values.items() if not reasons[name]},
+        (*columns.left_out, *(f"{name} ({reason})" for name, reason in reasons.items() if reason)),
+    )
+
+
+def _too_few(values: Array, subjects: Array, trainings: Sequence[Array]) -> str:
+    """Why the smallest training set is too small for a probe of a column; empty if it is not."""
+    kinds = np.unique(values[np.isfinite(values)])
+    if len(kinds) == 2:
+        masks, needed, what = [values == kind for kind in kinds], LEAST_SUBJECTS // 2, "of one of the two values"
+    else:
+        masks, needed, what = [np.isfinite(values)], LEAST_SUBJECTS, "with a number"
+    count = min(len(np.unique(subjects[rows[mask[rows]]])) for rows in trainings for mask in masks)
+    return f"not tried: a training set has {count} subjects {what}, of {needed} needed" if count < needed else ""
 
 
 def _numbers(name: str, texts: Sequence[str]) -> Array | None:

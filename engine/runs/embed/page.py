@@ -33,7 +33,7 @@ from .evaluate import COMPONENTS, RAW, best
 from .folds import trainings
 from .settings import EmbedSettings
 from .table import OWN_COLUMNS
-from .verdict import headline
+from .verdict import below_chance, headline
 
 SHOWN = 6
 """Number of volumes whose reconstructions are shown."""
@@ -117,11 +117,12 @@ def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path], more: 
     )
     planes = tuple(Image(pictures[method], title) for method, title in PLANES.items() if method in pictures)
     in_plane = [Section("Volumes in the plane", not_drawn(more), figures=planes)] if planes else []
+    key_figures = _table(job, document, key=True)
     body = [
         Section(
             "Evaluation of the embeddings",
             text=_evaluation_text(document),
-            tables=(_table(job, document, key=True),),
+            tables=(key_figures,),
         ),
         *in_plane,
         Section(
@@ -130,7 +131,8 @@ def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path], more: 
             figures=(Image(pictures["reconstructions"], "Above the volume, below its reconstruction"),),
         ),
     ]
-    body.append(Section("All figures", tables=(_table(job, document, key=False),), folded=True))
+    if len((every := _table(job, document, key=False)).rows) > len(key_figures.rows):
+        body.append(Section("All figures", tables=(every,), folded=True))
     body += closing_sections(job, unit, training=pictures["training"])
     return ReportPage(
         title=f"Embedding: {name_of(job)}",
@@ -159,7 +161,8 @@ def _evaluation_text(document: Evaluation) -> tuple[str, ...]:
     )
     return (
         "Every figure is of volumes whose subjects the network was not trained on: mean ± standard deviation over folds, with "
-        "the 95 % interval of the mean for three folds or more. Intervals of probes come from a bootstrap over subjects. "
+        "the 95 % interval of the mean for three folds or more. Areas under the curve (AUC) and r compare volumes of "
+        "the same fold; their intervals come from a bootstrap over subjects, widened as folds learn from each other's volumes. "
         f"{parts}.",
         "k-means is fitted on embeddings of training volumes, with as many clusters as classes; neighbours are "
         "searched among training volumes. Matched accuracy misleads where one class is frequent: compare balanced accuracy.",
@@ -174,7 +177,11 @@ def _table(job: Job[EmbedSettings], document: Evaluation, *, key: bool) -> Table
     if key:
         probed = [f for f in figures if any(not methods[n][f].folds for n in names if f in methods[n])]
         figures = [f for f in (*KEY_FIGURES, *probed) if f in figures and not _is_trivial(document, f)]
-    columns = (Column("figure"), *(Column(n) for n in names))
+    one = len(job.settings.networks) == 1
+    columns = (
+        Column("figure"),
+        *(Column(f"network ({n})" if one and n in job.settings.networks else n) for n in names),
+    )
     rows = [(WORDS.get(figure, figure), *(_shown(methods[n].get(figure)) for n in names)) for figure in figures]
     caption = "rmse % is relative to the range of values; all other figures but errors and r are from 0 to 1"
     return Table(columns, tuple(rows), caption=caption)
@@ -208,6 +215,11 @@ def _cautions(job: Job[EmbedSettings], document: Evaluation) -> Iterator[Caution
     smallest = min(document.classes.values(), default=99)
     if smallest < 5:
         yield Caution(f"One class has {smallest} volumes.", "Figures of this class depend on single cases.")
+    if below := below_chance(document.methods.get(best(job), {})):
+        yield Caution(
+            f"Below chance: {', '.join(below)}.",
+            "There are too few subjects for these figures: the embeddings do not tell the column, turned round or otherwise.",
+        )
     pure = _site_is_class(job)
     if pure:
         yield Caution(pure, "Embeddings that separate the classes may separate the sites instead.")

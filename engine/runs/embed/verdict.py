@@ -12,6 +12,8 @@ NEAREST = "macro precision@1"
 """Share of volumes whose nearest one has their class, mean over classes: by chance one over the number of classes."""
 RECONSTRUCTED = "rmse %"
 GROUPED = "Volumes group by"
+PROBED = {"AUC": ("area under the curve", 0.5), "r": ("correlation", 0.0)}
+"""Figures of probes that say whether a column is told, and their chance."""
 
 
 def headline(document: Evaluation, network: str, column: str) -> str:
@@ -19,7 +21,7 @@ def headline(document: Evaluation, network: str, column: str) -> str:
     figures = document.methods.get(network, {})
     grouped, is_grouped = _grouped(document, figures, column)
     seen = "" if document.by_subject else "There are no folds: these are volumes that the network was trained on."
-    return " ".join(filter(None, (grouped, _predicted(document, figures, also=is_grouped), seen)))
+    return " ".join(filter(None, (grouped, _predicted(figures, also=is_grouped), seen)))
 
 
 def _grouped(document: Evaluation, figures: dict[str, Figure], column: str) -> tuple[str, bool]:
@@ -61,27 +63,28 @@ def _beside(document: Evaluation, name: str, unit: str = "") -> str:
     return f"principal components of as many numbers {shown}"
 
 
-def _predicted(document: Evaluation, figures: dict[str, Figure], *, also: bool) -> str:
+def _predicted(figures: dict[str, Figure], *, also: bool) -> str:
     """Columns of the list that a linear probe predicts, and whether any does; `also`: beside the classes."""
-    judged = sum(fold.judged for fold in document.folds.values())
     claims, tried = [], 0
     for name, figure in figures.items():
-        if figure.folds or figure.mean is None:
+        column, _, kind = name.rpartition(" ")
+        if figure.folds or figure.mean is None or kind not in PROBED:
             continue
-        if name.endswith(" AUC"):
-            tried += 1
-            if figure.low is not None and figure.low > 0.5:
-                claims.append(f"{name.removesuffix(' AUC')} (area under the curve {figure.mean:.2f})")
-        elif name.endswith(" r"):
-            tried += 1
-            known = judged if figure.volumes is None else figure.volumes
-            if figure.mean > 2 / math.sqrt(max(1, known)):  # about two standard errors of a correlation of nothing
-                claims.append(f"{name.removesuffix(' r')} (correlation {figure.mean:.2f})")
+        word, chance = PROBED[kind]
+        tried += 1
+        if figure.low is not None and figure.low > chance:
+            claims.append(f"{column} ({word} {figure.mean:.2f})")
     if claims:
         return f"{'They also' if also else 'Embeddings'} tell {' and '.join(claims)}."
     if tried == 1:
         return "The other column that was tried cannot be told."
     return f"None of the {tried} other columns that were tried can be told." if tried else ""
+
+
+def below_chance(figures: dict[str, Figure]) -> list[str]:
+    """Figures of probes whose interval lies below chance: no finding, but that of too few subjects."""
+    chances = {name: PROBED.get(name.rpartition(" ")[2], ("", -math.inf))[1] for name in figures}
+    return [n for n, one in figures.items() if not one.folds and one.high is not None and one.high < chances[n]]
 
 
 def _shown(figure: Figure | None) -> str:

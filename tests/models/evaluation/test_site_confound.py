@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tile_engine.models.evaluation.site_confound import site_area, site_confound, site_shares, within_site_area
+from tile_engine.models.evaluation.ranking import auroc_within
+from tile_engine.models.evaluation.site_confound import site_area, site_confound, site_shares
 from tile_engine.models.evaluation.site_matrix import site_matrix, site_trainings
 from tile_engine.models.evaluation.subject_splits import repeated_folds
 
@@ -43,7 +44,7 @@ def test_pairs_within_sites_are_counted_one_by_one() -> None:
     scores = DRAW.normal(ILL, 1.0)
     pairs = [(i, j) for i in np.flatnonzero(ILL) for j in np.flatnonzero(ILL == 0) if SITES[i] == SITES[j]]
     right = np.mean([scores[i] > scores[j] for i, j in pairs])
-    area, share = within_site_area(SITES, ILL, scores)
+    area, share = auroc_within(ILL, scores, SITES)
     assert area == pytest.approx(right) and share == len(pairs) / ((ILL == 1).sum() * (ILL == 0).sum())
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import tile_engine
 from tile_engine.engine.runs.embed.encode_new import encode
+from tile_engine.engine.runs.embed.evaluate import evaluation
 from tile_engine.engine.runtime.load import load
 from tile_engine.errors import NoInputError
 
@@ -81,8 +82,19 @@ def test_figures_are_of_folds_by_subject_beside_baselines(done: Path) -> None:
         assert {"macro precision@5", "map", "ndcg", "top1 macro f1"} <= set(figures)
         assert len(figures["map"]["folds"]) == 2
         if name != "raw values":
-            assert {"rmse %", "k-means ari", "age mean absolute error"} <= set(figures)
+            assert {"rmse %", "k-means ari"} <= set(figures) and "age r" not in figures
     assert found["methods"]["raw values"]["macro map"]["mean"] > 0.8, "the classes are plain to see"
+    assert found["left_out"] == ["age (not tried: a training set has 5 subjects with a number, of 20 needed)"]
+
+
+def test_columns_are_predicted_where_training_sets_are_large_enough(
+    done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tile_engine.engine.runs.embed.number_columns.LEAST_SUBJECTS", 5)
+    found = evaluation(load(done))
+    one = found.methods["principal components"]["age r"]
+    assert one.volumes == COUNT and one.low is not None and one.low <= one.mean <= one.high
+    assert "age mean absolute error" in found.methods["onga"] and found.left_out == ()
 
 
 def test_folds_keep_subjects_together_and_models_are_theirs(done: Path) -> None:
@@ -123,6 +135,7 @@ def test_the_report_says_what_was_judged(done: Path) -> None:
     page = (done / "report.html").read_text()
     assert "principal components" in page and "broken.nii.gz" in page and "k-means ari" in page
     assert ">table and projections<" in page and ">report<" not in page, "the time of every step but the report's own"
+    assert "network (onga)" in page
     assert (done / "maps" / "reconstructions.png").stat().st_size > 10_000
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tile_engine.engine.runs.embed.documents import Evaluation, Figure, FoldSize
 from tile_engine.engine.runs.embed.evaluate import COMPONENTS
-from tile_engine.engine.runs.embed.verdict import NEAREST, headline
+from tile_engine.engine.runs.embed.verdict import NEAREST, below_chance, headline
 
 
 def figure(mean: float | None, low: float | None = None, high: float | None = None, folds: int = 3) -> Figure:
@@ -40,11 +40,17 @@ def test_the_interval_decides_beside_chance_and_a_baseline(found: Figure, said: 
 def test_columns_that_are_told_are_named_and_chance_is_not() -> None:
     probes = {
         "scanner AUC": figure(0.9, 0.7, 1.0, 0),
-        "age r": figure(0.2, folds=0),
+        "age r": figure(0.2, -0.2, 0.5, folds=0),
+        "weight r": figure(0.5, 0.1, 0.8, folds=0),
+        "weight mean absolute error": figure(3.0, 2.0, 4.0, folds=0),
         "hand AUC": figure(0.6, 0.4, 0.8, 0),
     }
     text = headline(document({NEAREST: figure(0.9, 0.8, 1.0), **probes}), "onga", "sex")
-    assert "They also tell scanner (area under the curve 0.90)." in text and "age" not in text and "hand" not in text
+    assert (
+        "They also tell scanner (area under the curve 0.90) and weight (correlation 0.50)." in text
+        and "age" not in text
+        and "hand" not in text
+    )
     none = headline(document({NEAREST: figure(0.9, 0.8, 1.0), "age r": figure(0.2, folds=0)}), "onga", "sex")
     assert "The other column that was tried cannot be told." in none
 
@@ -57,13 +63,17 @@ def test_without_classes_or_folds_that_is_said() -> None:
 
 def test_only_volumes_with_a_class_are_counted_and_a_sentence_follows_another_after_one_blank() -> None:
     folds = {"all": FoldSize(trained=12, judged=12, classed=9)}
-    known = {NEAREST: figure(0.45, 0.3, 0.6), "age r": figure(0.9, folds=0)}
+    known = {NEAREST: figure(0.45, 0.3, 0.6), "age r": figure(0.9, 0.8, 1.0, folds=0)}
     text = headline(document(known, folds=folds, by_subject=False), "onga", "sex")
     assert "of 9 volumes (mean" in text and "Embeddings tell age (correlation 0.90). There are no folds" in text
     alone = headline(document({NEAREST: figure(0.45, 0.3, 0.6)}, by_subject=False), "onga", "sex")
     assert "  " not in alone
 
 
-def test_a_correlation_is_held_against_that_of_as_many_volumes_as_have_the_number() -> None:
-    few = figure(0.7, folds=0).model_copy(update={"volumes": 6})  # 0.58 beyond chance for 12, 0.82 for 6
-    assert "cannot be told" in headline(document({NEAREST: figure(0.9, 0.8, 1.0), "age r": few}), "onga", "sex")
+def test_intervals_below_chance_are_named_as_those_of_too_few_subjects() -> None:
+    probes = {
+        "hand AUC": figure(0.2, 0.1, 0.4, 0),
+        "age r": figure(-0.5, -0.8, -0.1, 0),
+        "site AUC": figure(0.4, 0.2, 0.6, 0),
+    }
+    assert below_chance({NEAREST: figure(0.1, 0.0, 0.2), **probes}) == ["hand AUC", "age r"]

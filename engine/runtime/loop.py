@@ -7,7 +7,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from textwrap import indent
@@ -117,9 +117,7 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     context.report(count.event())
     with (
         watched(job, step, title=step.title, report=partial(written_at_once, context)) as noticed,
-        done_meanwhile(job, step, context.limit, lambda: context.stop.requested, partial(_begin, job))
-        if is_here
-        else nullcontext(),
+        done_meanwhile(job, step, context.limit, lambda: not is_here or context.stop.requested, partial(_mark, job)),
         closing(answers_of(job, step, units, context, tell_of_follower)) as summaries,
     ):
         for summary in summaries:
@@ -283,12 +281,6 @@ def _mark(
         begun=round(time.time(), 3) if status == "running" else 0.0,
     )
     write_run(job.folder, run.with_step(step, record))
-
-
-def _begin(job: Job[RunSettings], step: str) -> None:
-    """Note that a later step may be begun, so that its outputs are removed where they are to be made anew."""
-    if not read_run(job.folder).is_complete([step]):
-        _mark(job, step, "running", {}, wall=0.0)
 
 
 def _needs_before(job: Job[RunSettings], stage: str) -> None:

@@ -18,6 +18,7 @@ from functools import partial
 from ...stores.receipts import Ledger
 from ..compute.machine import available_memory
 from ..compute.resources import leave_resources
+from ..pipeline.documents import read_run
 from ..pipeline.job import Job
 from ..pipeline.settings import RunSettings
 from ..pipeline.step import Step
@@ -38,12 +39,12 @@ def done_meanwhile(
     step: Step,
     limit: float,
     is_stopping: Callable[[], bool],
-    begin: Callable[[str], None] = lambda name: None,
+    mark: Callable[..., None] = lambda *_, **__: None,
 ) -> Iterator[None]:
     """While the block runs, do units of the steps that `step.meanwhile` names. `limit`: seconds for the last of them to end.
 
-    `begin`: called with the name of each step that may be begun, before it is."""
-    if not step.meanwhile:
+    `mark` notes a later step as begun, so that its outputs are removed where they are to be made anew."""
+    if not step.meanwhile or is_stopping():
         yield
         return
     if (free := available_memory()) < LEAST_MEMORY:
@@ -51,7 +52,8 @@ def done_meanwhile(
         yield
         return
     for name in step.meanwhile:
-        begin(name)
+        if not read_run(job.folder).is_complete([name]):
+            mark(name, "running", {}, wall=0.0)
     is_done: list[bool] = []
     with UnitThread() as thread:
         thread.begin(partial(_do_units, job, step, lambda: bool(is_done) or is_stopping()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from ...errors import SettingsError
@@ -25,7 +25,7 @@ from .formats import FORMATS as OF_IMAGES
 from .formats import ImageFile, sweep_staged, warnings_of
 from .nifti import NIFTI, fingerprint_of, nifti_files, write_file
 from .owned import State, check_no_link, export_state, sweep
-from .picked import Picked
+from .picked import Picked, columns_listed
 from .sidecars import DESCRIPTION, IGNORED, check_dataset, write_dataset
 
 FORMATS = (NIFTI, *OF_IMAGES)
@@ -153,8 +153,9 @@ def _image_files(
     if form.labels and (names or not choices.layers):
         labels, left_out = labels_of_run(job, names)
     files = list[ImageFile]()
+    listed = cache(partial(columns_listed, job))  # once for all images
     for image in job.slides:
-        file = ImageFile(choices.to, Picked(job, image, tuple(labels.get(image, ())), with_tiles), folder)
+        file = ImageFile(choices.to, Picked(job, image, tuple(labels.get(image, ())), with_tiles, listed), folder)
         if missing := file.check():
             left_out += [image, *(one for one in missing if one != image)]
         else:

@@ -29,7 +29,7 @@ from .sidecars import as_json, labels_of, sidecar, table_of
 from .source_grid import SourceGrid, source_grid
 
 NIFTI = "nifti"
-VERSION = 1
+VERSION = 2
 """Changes when the same field would be written otherwise."""
 OWN_GRID = "layer"
 """The entity `res` of files on a layer's own grid."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import SettingsError
+from ...stores.frame import Array
 from ...stores.image import StoredImage, is_finished, labels_listed
 from ..pipeline.job import Job
 from ..pipeline.record import ImageRecord
@@ -30,6 +32,11 @@ BESIDE = ("confidence", "assignment")
 """Layers that become columns of a table of clustered tiles."""
 
 
+def columns_listed(job: Job[Any]) -> Mapping[str, Array]:
+    """The columns of a run's list, as a table of tiles has them."""
+    return list_columns(job.slides.values())
+
+
 @dataclass(frozen=True)
 class Picked:
     """An image of a run, and what is exported of it."""
@@ -41,6 +48,8 @@ class Picked:
     """The finished labels that were asked for."""
     with_tiles: bool = False
     """Whether its tiles were asked for by name, where a format leaves them out otherwise."""
+    listed: Callable[[], Mapping[str, Array]] | None = None
+    """Gives the columns of the run's list, where many images are exported."""
 
     @property
     def record(self) -> ImageRecord:
@@ -92,10 +101,8 @@ class Picked:
             table.obs["cluster"] = pd.Categorical(columns["cluster"], categories=numbers)
             table.obs[label.of_names] = label.named(columns["cluster"])
             table.uns["cluster_colors"] = [colours[n] for n in numbers]
-        images = list(self.job.slides)
-        taken = {self.job.modality.noun, "subject", "site", "_index", *table.obs}
-        for name, values in list_columns(list(self.job.slides.values()), taken).items():
-            value = values[images.index(self.image)]
+        for name, values in (self.listed() if self.listed else columns_listed(self.job)).items():
+            value = values[list(self.job.slides).index(self.image)]
             is_number = values.dtype.kind == "f"
             table.obs[name] = value if is_number else pd.Categorical([value] * len(table), categories=[value])
         return table

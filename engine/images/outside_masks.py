@@ -59,6 +59,7 @@ def with_outside_masks(inspected: InspectedCohort, setting: str) -> InspectedCoh
         return inspected
     place = to_path(setting) if setting else None
     files = _masks_in(place) if place is not None else {}
+    is_folder = place is not None and place.is_dir()
     slides, rejected = {}, dict(inspected.rejected)
     names = [record.name for record in inspected.slides.values()]
     if not any(record.stains for record in inspected.slides.values()):  # rejected sections are not named like blocks
@@ -67,7 +68,7 @@ def with_outside_masks(inspected: InspectedCohort, setting: str) -> InspectedCoh
         try:
             path = _stated(record, inspected.root)
             if path is None and place is not None:
-                path = _named_like(record.name, files, names) if place.is_dir() else place
+                path = _named_like(record.name, files, names) if is_folder else place
             if path is None:
                 note = f"its row names no {COLUMN}; its tissue mask is computed"
                 slides[id] = replace(record, notes=(*record.notes, note))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,15 @@ class Description:
 def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Description:
     """Describe the file, folder or list at `path`. Raises NoInputError where it does not exist, or holds no images."""
     path = to_path(path)
+    found = _described(path, mpp, part)
+    if "pixels" not in dict(found.facts) or isinstance(path, ObjectPath):
+        return found
+    scan = tuple((name, shown(value)) for name, value in scan_facts(path))
+    return replace(found, facts=(*found.facts[:-1], *scan, found.facts[-1]))
+
+
+def _described(path: Path, mpp: float | None, part: str) -> Description:
+    """As `describe`, without what the file of a slide states of its scan."""
     if not path.exists():
         raise NoInputError(f"{path} does not exist.{meant(path)}", "E_MISSING")
     if (path / "run.json").exists() or (path / "stains.json").exists():
@@ -76,7 +85,6 @@ def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Desc
         ("reader", f"{slide.reader}: {slide.why}"),
         ("pixels", f"{slide.shapes[0][1]} x {slide.shapes[0][0]}, {slide.channels} channels of {slide.dtype}"),
         ("spacing", f"{spacing}{f', from {source}' if source else ''}"),
-        *((name, shown(value)) for name, value in ([] if isinstance(path, ObjectPath) else scan_facts(path))),
         ("file", f"{_millions(size)} MB for {_millions(pixels)} MPix"),
     )
     levels = tuple(
@@ -112,7 +120,7 @@ def _several(path: Path, mpp: float | None) -> Description:
     lines, problems = list[str](), list[tuple[str, str]]()
     for entry in entries[:MAX_IMAGES]:
         try:
-            one = describe(entry.path, entry.mpp or mpp, entry.part)
+            one = _described(entry.path, entry.mpp or mpp, entry.part)
         except TileEngineError as error:  # as a run rejects a row by its name, and goes on
             one = Description((), problems=((error.code, error.message),))
         facts = dict(one.facts)

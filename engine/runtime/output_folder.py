@@ -60,10 +60,10 @@ def check_outside(out: Path, images: Images, inputs: Sequence[Path]) -> None:
                 "Choose an --out beside it.",
                 "E_OUT",
             )
-    if within := [path for path in resolved if path.is_relative_to(target)]:
+    is_begun = (target / "run.json").exists()  # by an earlier version: the same command resumes it
+    if not is_begun and (within := [path for path in resolved if path.is_relative_to(target)]):
         names = first_of([path.relative_to(target).as_posix() for path in within])
         raise SettingsError(
-            f"{out} holds input itself ({names}): results would lie among it, and the folder would be that of a run, which "
-            "cannot be given as a folder of images any more. Choose a folder of its own with --out.",
+            f"{out} holds input itself ({names}): results would lie among it. Choose a folder of its own with --out.",
             "E_OUT",
         )

@@ -194,7 +194,8 @@ def _exists(gallery: Gallery, text: str) -> None:
         return
     if any(text in (record.id, record.name, record.path) for record in gallery.job.slides.values()):
         raise SettingsError(
-            f"{text!r} is an image of the run that has no case to search with: no tissue was found on it. Query another one.",
+            f"{text!r} is an image of the run without a case to search with: no tissue was found on it, or its cases "
+            "could not be encoded. Query another one.",
             "E_QUERY",
         )
     if lost := [one for one in read_rejected(gallery.job.folder).values() if text in (one.name, one.path)]:

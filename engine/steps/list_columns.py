@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
 from ...stores.frame import Array
 from ...stores.lists.cells import number_column
-from ..pipeline.record import ImageRecord
+from ...stores.slides.sections import LANDMARKS
+from ..pipeline.record import MAPS, REGISTERED, ImageRecord
+
+RESERVED = frozenset(
+    {
+        "_index",
+        "slide",
+        "volume",
+        "block",
+        "site",
+        "subject",
+        "plane",
+        "row",
+        "column",
+        "z",
+        "y",
+        "x",
+        "z_um",
+        "y_um",
+        "x_um",
+    }
+    | {"cluster", "cluster_name", "assignment", "confidence", "region", "instance_id"}
+)
+"""Columns that tables of tiles, searches and exports have of their own, in some runs or formats."""
+OF_FEATURES = "embedding_"
+"""Beginning of the names of features in Parquet."""
+INTERNAL = frozenset({REGISTERED, MAPS, LANDMARKS})
+"""Columns of a block that no list has: the run that its registration comes from, and digests."""
 
 
 def own_name(name: str, taken: Collection[str]) -> str:
@@ -24,12 +50,19 @@ def own_name(name: str, taken: Collection[str]) -> str:
     return name
 
 
-def list_columns(records: Sequence[ImageRecord], taken: Collection[str]) -> dict[str, Array]:
-    """Columns of the user's list for a table that has the columns `taken`: name -> a value an image, as `column` has it."""
+def list_texts(records: Sequence[ImageRecord]) -> dict[str, list[str]]:
+    """Columns of the user's list: name -> the text of each image as it stands there, empty where it has none."""
+    internal = INTERNAL if any(record.sections for record in records) else ()
+    names = dict.fromkeys(name for record in records for name in record.columns if name not in internal)
+    return {name: [record.columns.get(name, "").strip() for record in records] for name in names}
+
+
+def list_columns(records: Iterable[ImageRecord]) -> dict[str, Array]:
+    """Columns of the user's list for a table of tiles: name -> a value an image, as `column` has it."""
     found = dict[str, Array]()
-    for name in dict.fromkeys(name for record in records for name in record.columns):
-        texts = tuple(record.columns.get(name, "").strip() for record in records)
-        found[own_name(name, {*taken, *found})] = _typed(texts, name)
+    for name, texts in list_texts(list(records)).items():
+        own = f"list {name}" if name.startswith(OF_FEATURES) else name
+        found[own_name(own, {*RESERVED, *found})] = column(texts, name)
     return found
 
 
@@ -45,7 +78,3 @@ def column(texts: Sequence[str], name: str = "") -> Array:
     """
     numbers = number_column(texts, name)
     return np.array(texts, dtype=object) if numbers is None else np.array(numbers.values)
-
-
-_typed = lru_cache(maxsize=64)(column)
-"""An export asks for the same columns image by image."""

@@ -20,7 +20,7 @@ from ..show.spreadsheet import Cell, write_csv
 from ..show.summary import write_summary
 from .films.index import film_index
 from .first_looks import first_looks
-from .list_columns import list_columns
+from .list_columns import list_texts
 from .mask_sheets import sheets_of
 from .report import slide_rows
 
@@ -52,17 +52,14 @@ def _rows(job: Job[Any], counts: Array | None, legend: Legend) -> list[dict[str,
         return _film_rows(job)
     rows = list_of_slides(slide_rows(job, counts), rejected_rows(job.folder), legend=legend)
     records = list(job.slides.values())
-    listed = list_columns(records, {"subject", "site", "kind", *(name for row in rows for name in row)})
+    taken = {"subject", "site", "kind", *(name for row in rows for name in row)}
+    listed = {f"list {name}" if name in taken else name: texts for name, texts in list_texts(records).items()}
     for i, (row, record) in enumerate(zip(rows, records, strict=False)):  # rejected ones come last
-        row |= {"subject": record.subject, "site": record.site} | {name: _cell(of[i]) for name, of in listed.items()}
+        row |= {"subject": record.subject, "site": record.site} | {name: texts[i] for name, texts in listed.items()}
     if job.modality.name != "sections":
         return rows
     kinds = ["block"] * len(job.slides) + [kind_of_rejected(one) for one in read_rejected(job.folder).values()]
     return [{"name": row["name"], "kind": kind, **row} for row, kind in zip(rows, kinds, strict=True)]
-
-
-def _cell(value: str | float) -> Cell:
-    return None if value != value else value if isinstance(value, str) else float(value)
 
 
 def kind_of_rejected(rejection: Rejection) -> str:

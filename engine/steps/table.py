@@ -120,7 +120,7 @@ def write_tile_table(
         obs[label.column] = pd.Categorical(columns[label.column], categories=label.values)
         if label.names:
             obs[label.of_names] = label.named(columns[label.column])
-    for name, values in list_columns(records, {*obs, "_index"}).items():
+    for name, values in list_columns(records).items():
         repeated = np.repeat(values, counts)
         obs[name] = repeated if repeated.dtype.kind == "f" else pd.Categorical(repeated)
     axes = patch_axes(job)

@@ -42,9 +42,8 @@ def scan_facts(path: Path) -> tuple[tuple[str, str], ...]:
 
     power, maker = properties.get("openslide.objective-power", ""), first(_MAKERS)
     scanner = " ".join(text for text in (maker if maker not in _NO_MAKERS else "", first(_MODELS)) if text)
-    has_profile = "openslide.icc-size" in properties
-    facts = ((OBJECTIVE, f"{power}x" if power else ""), (SCANNER, scanner), (DATE, first(_DATES)))
-    return (
-        *(fact for fact in facts if fact[1]),
-        (PROFILE, "profile embedded, not applied" if has_profile else "no profile"),
-    )
+    profile = (
+        "embedded, not applied" if "openslide.icc-size" in properties else ""
+    )  # OpenSlide does not look in every format
+    facts = ((OBJECTIVE, f"{power}x" if power else ""), (SCANNER, scanner), (DATE, first(_DATES)), (PROFILE, profile))
+    return tuple(fact for fact in facts if fact[1])

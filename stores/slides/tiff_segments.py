@@ -143,7 +143,7 @@ class Segments:
         grid = (self._planes, *self.grid)
         offsets, counts = (np.asarray(table[: math.prod(grid)], float) for table in (self._offsets, self._counts))
         lost: Array = (offsets != 0) & (counts != 0) & (offsets + counts > os.fstat(self._fd).st_size)
-        return np.any(lost.reshape(grid), axis=0)
+        return np.asarray(lost.reshape(grid).any(0))
 
     def _copy(self, pixels: Array, target: Array, plane: int) -> None:
         self._check_shape(pixels, target.shape)

@@ -34,6 +34,7 @@ from ...steps.layouts import layout_in
 from ...steps.normalization import target_of
 from ...steps.report import closing_sections, facts_of, name_of, slide_rows
 from ...steps.report_files import write_report_files
+from ...steps.settings import SampledSettings
 from ...steps.table import sampled_section
 from ...steps.volumes.planes import axial, seen
 from .cohort import cohort_sections
@@ -191,7 +192,8 @@ def _cautions(job: Job[ClusterSettings], counts: Array) -> tuple[Caution, ...]:
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
     document = clusters_document(job)
     unlike = sum(document.unlike.values()) / max(1, int(counts.sum()))
-    if int(counts.sum()) < FEW_TILES:  # a hundredth of so few patches is none: all tiles are unlike them
+    learns = isinstance(job.settings, SampledSettings)
+    if learns and int(counts.sum()) < FEW_TILES:  # a hundredth of so few patches is none: all tiles are unlike them
         cautions.append(Caution(f"{int(counts.sum())} tiles are too few to tell kinds apart.", FEW))
     elif unlike > MUCH_UNLIKE:
         headline_text = f"{percent(unlike)} of the tiles are unlike those that the networks were trained on."

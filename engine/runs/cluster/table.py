@@ -16,6 +16,7 @@ from ...show.palette import hexadecimal
 from ...show.spreadsheet import Cell, write_csv
 from ...steps.checkpoints import write_document
 from ...steps.convert.loss import losses
+from ...steps.list_columns import list_texts
 from ...steps.table import TileLabel, write_tile_table
 from .comparison import COMPARISON, compare
 from .layout import read_layout
@@ -54,16 +55,17 @@ def write_shares(job: Job[ClusterSettings], shown: ShownClusters) -> Written:
     rows: list[dict[str, Cell]] = []
     lost = losses(job)
     names = column_names(shown, RESERVED.union(*(record.columns for record in job.slides.values())))
-    for slide, counts in shown.slides.items():
+    columns = list_texts([job.slides[slide] for slide in shown.slides])
+    for i, (slide, counts) in enumerate(shown.slides.items()):
         record, total = job.slides[slide], sum(counts)
-        list_columns = {f"list {k}" if k in RESERVED else k: v for k, v in record.columns.items()}
+        listed = {f"list {name}" if name in RESERVED else name: texts[i] for name, texts in columns.items()}
         shares: dict[str, Cell] = {
             name: round(n / total, 6) if total else "" for name, n in zip(names, counts, strict=True)
         }
         own: dict[str, Cell] = {"slide": slide, "name": record.name, "site": record.site, "subject": record.subject}
         parts: dict[str, Cell] = {"lost": lost.get(slide, "")} if lost else {}
         size: dict[str, Cell] = {f"tiles_{_unit(record)}": round(total * _tile_size(job, record), 6)}
-        rows.append({**own, **list_columns, **parts, "tiles": total, **size, **shares})
+        rows.append({**own, **listed, **parts, "tiles": total, **size, **shares})
     path = job.folder.out / "shares.csv"
     write_csv(path, rows)
     return written(path)

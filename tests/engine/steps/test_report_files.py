@@ -103,7 +103,7 @@ def test_the_list_and_the_table_have_the_columns_of_the_users_list(
     }
     job = replace(job, slides=records)
     rows = _rows(job, None, ())
-    assert [row["diag"] for row in rows] == ["A", "b/c", ""] and [row["age"] for row in rows] == [61.5, None, None]
+    assert [row["diag"] for row in rows] == ["A", "b/c", ""] and [row["age"] for row in rows] == ["61,5", "", ""]
     assert [row["list name"] for row in rows] == ["x", "", ""] and {"subject", "site"} < set(rows[0])
     write_cluster_table(job, Unit("table", "table"))
     obs = read_table(job.folder.table).obs

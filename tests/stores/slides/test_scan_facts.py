@@ -26,7 +26,7 @@ def test_make_model_date_and_profile_of_a_tiff(tmp_path: Path) -> None:
     more = {"datetime": "2020:01:02 03:04:05", "iccprofile": b"x" * 200, "extratags": tags, "metadata": None}
     tifffile.imwrite(tmp_path / "a.tif", pixels, tile=(256, 256), photometric="rgb", **more)
     assert scan_facts(tmp_path / "a.tif")[:2] == (("scanner", "Maker Model 7"), ("scanned", "2020:01:02 03:04:05"))
-    assert scan_facts(tmp_path / "a.tif")[2] == ("icc", "profile embedded, not applied")
+    assert scan_facts(tmp_path / "a.tif")[2] == ("icc", "embedded, not applied")
     assert "DOE" not in str(scan_facts(tmp_path / "a.tif"))
     (tmp_path / "b.tif").write_bytes(b"no slide")
     assert scan_facts(tmp_path / "b.tif") == scan_facts(tmp_path) == ()

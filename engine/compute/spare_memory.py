@@ -21,6 +21,10 @@ class SpareMemory:
     def __init__(self) -> None:
         self._held: deque[Array] = deque(maxlen=1)
 
+    def __len__(self) -> int:
+        """Number of arrays that it holds."""
+        return len(self._held)
+
     @contextmanager
     def array(self, shape: Sequence[int], dtype: str | np.dtype[np.generic]) -> Iterator[Array]:
         """An array with any values, for the `with` statement alone.

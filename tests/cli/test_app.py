@@ -174,7 +174,11 @@ def test_info_tells_a_slide_a_store_and_a_run(mini: Any) -> None:
     assert slide.return_value == 0 and "384 x 384" in slide.stdout and "0.5 x 0.5 um" in slide.stdout
     store = next((mini.out / "slides").glob("a-*"))
     said = call("info", store).stdout
-    assert "OME-Zarr 0.5 by tile-engine" in said and "clusters, tissue" in said and "level 1: 192 x 192 at 1 um" in said
+    assert (
+        "OME-Zarr 0.5 by tile-engine" in said
+        and "clusters, tissue" in said
+        and "level 1: 192 x 192 at 1 x 1 um" in said
+    )
     assert "23 of 23 steps complete" in call("info", mini.out).stdout
     told = lines(call("info", store, "--json").stdout)[0]
     assert ["spacing", "0.5 x 0.5 um"] in told["facts"]

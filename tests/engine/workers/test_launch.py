@@ -204,12 +204,16 @@ def test_workers_are_spawned_where_dask_gives_them_other_variables_than_the_serv
     import distributed
 
     assert distributed
-    with cluster_settings(local(60)):  # by dask's own
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}),
+        cluster_settings(local(60)),
+    ):  # by dask's own
         assert dask.config.get("distributed.worker.multiprocessing-method") == "forkserver"
         assert "MALLOC_TRIM_THRESHOLD_" not in dask.config.get("distributed.nanny.pre-spawn-environ")
     for threads, forks in ((1, True), (2, False)):
         variables = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
-        with dask.config.set({"distributed.nanny.pre-spawn-environ": variables}), cluster_settings(local(60)):
+        users = {"distributed.nanny.pre-spawn-environ": variables, "distributed.worker.multiprocessing-method": "spawn"}
+        with dask.config.set(users), cluster_settings(local(60)):
             assert (dask.config.get("distributed.worker.multiprocessing-method") == "forkserver") is forks
 
 

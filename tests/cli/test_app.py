@@ -181,7 +181,7 @@ def test_info_tells_a_slide_a_store_and_a_run(mini: Any) -> None:
     )
     assert "23 of 23 steps complete" in call("info", mini.out).stdout
     told = lines(call("info", store, "--json").stdout)[0]
-    assert ["spacing", "0.5 x 0.5 um"] in told["facts"]
+    assert ["spacing", "0.5 x 0.5 um (x, y)"] in told["facts"]
 
 
 def test_info_of_what_cannot_be_used_says_why_and_exits_3(tmp_path: Path) -> None:

@@ -74,7 +74,8 @@ def status(out: str | Path) -> Status:
     job = load(absolute(out))
     run = read_run(job.folder)
     owner = owner_of(job.folder)
-    steps, at_work = [], _at_work(job, run) if owner else set()
+    at_work = _at_work(job, run) if owner else set()
+    steps = []
     for name, step in job.pipeline.steps.items():
         record = run.steps.get(name)
         done = total = 0

@@ -13,14 +13,16 @@ def close_attempts(folder: Folder) -> None:
     So a step that the command has not come to yet has no begin, and the time that the run lay idle is not counted.
     """
     run = find_run(folder)
+    if run is None:
+        return
     closed = {
         name: record.model_copy(
             update={"wall": round(record.wall + seconds_of_attempt(folder, name, record), 3), "begun": 0.0}
         )
-        for name, record in (run.steps.items() if run else ())
+        for name, record in run.steps.items()
         if record.begun
     }
-    if run and closed:
+    if closed:
         write_run(folder, run.model_copy(update={"steps": {**run.steps, **closed}}))
 
 

@@ -13,8 +13,10 @@ from ...stores.receipts import Ledger
 from ...stores.remote import absolute
 from ..pipeline.documents import RunDocument, StainRun, find_run, find_stain_runs, read_run
 from ..pipeline.image_documents import rejected_rows
+from ..pipeline.job import Job
 from ..pipeline.pace import minutes
 from ..pipeline.progress import ProgressFile
+from ..pipeline.settings import RunSettings
 from ..runtime.attempt import seconds_of_attempt
 from ..runtime.load import load
 from ..steps.convert.loss import losses
@@ -72,6 +74,7 @@ def status(out: str | Path) -> Status:
     job = load(absolute(out))
     run = read_run(job.folder)
     owner = owner_of(job.folder)
+    at_work = _at_work(job, run) if owner else set()
     steps = []
     for name, step in job.pipeline.steps.items():
         record = run.steps.get(name)
@@ -83,11 +86,12 @@ def status(out: str | Path) -> Status:
                     total += 1
                     done += ledger.find(unit.name) is not None
         state, wall = (record.status, record.wall) if record else ("waiting", 0.0)
-        state = "stopped" if state == "running" and not owner else state
-        if record and state == "running" and record.begun:
-            wall += max(0.0, time.time() - record.begun)
-        elif record:
-            wall += seconds_of_attempt(job.folder, name, record)
+        if record and state == "running":
+            state = "running" if name in at_work else "stopped"
+            in_progress = owner and record.begun
+            wall += (
+                max(0.0, time.time() - record.begun) if in_progress else seconds_of_attempt(job.folder, name, record)
+            )
         looked = ProgressFile(job.folder.out).look() if step.progress and state in ("running", "stopped") else {}
         inside = f"{looked['done']}/{looked['total']} steps" if "done" in looked else ""
         steps.append(StepStatus(step.title, state, done, total, wall, inside))
@@ -95,6 +99,12 @@ def status(out: str | Path) -> Status:
     lost = tuple((job.slides[image].name, text) for image, text in losses(job).items())
     state = _state(run, owner)
     return Status(str(job.folder.out), state, owner, tuple(steps), rejected, lost)
+
+
+def _at_work(job: Job[RunSettings], run: RunDocument) -> set[str]:
+    """Steps that the present process has come to, and those of which it does units beside."""
+    begun = {name for name, record in run.steps.items() if record.status == "running" and record.begun}
+    return begun.union(*(job.pipeline.steps[name].meanwhile for name in begun & job.pipeline.steps.keys()))
 
 
 def _state(run: RunDocument, owner: str) -> str:

@@ -53,7 +53,8 @@ class StepRecord(Part):
     wall: float
     """Wall time in seconds, summed over all attempts that have ended."""
     begun: float = 0.0
-    """When the attempt that has not ended began, in seconds since 1970; 0 where there is none."""
+    """When the attempt that has not ended began, in seconds since 1970; 0 where there is none, and for units that are done
+    beside another step's."""
 
 
 class CacheRecord(Part):

@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 from ...stores.folder import Folder
-from ..pipeline.documents import StepRecord
+from ..pipeline.documents import StepRecord, find_run, write_run
 from ..pipeline.progress import ProgressFile
+
+
+def close_attempts(folder: Folder) -> None:
+    """Add attempts that a kill ended to the wall times of their steps; called by the next command, which holds the lock.
+
+    So a step that the command has not come to yet has no begin, and the time that the run lay idle is not counted.
+    """
+    run = find_run(folder)
+    if run is None:
+        return
+    closed = {
+        name: record.model_copy(
+            update={"wall": round(record.wall + seconds_of_attempt(folder, name, record), 3), "begun": 0.0}
+        )
+        for name, record in run.steps.items()
+        if record.begun
+    }
+    if closed:
+        write_run(folder, run.model_copy(update={"steps": {**run.steps, **closed}}))
 
 
 def seconds_of_attempt(folder: Folder, step: str, record: StepRecord) -> float:

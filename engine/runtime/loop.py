@@ -25,7 +25,6 @@ from ..pipeline.settings import RunSettings
 from ..pipeline.step import Step
 from ..pipeline.unit import Unit
 from ..workers.pool import WorkerPool
-from .attempt import seconds_of_attempt
 from .beside import Followers, Leader, follower_of, forget_died
 from .count import Count
 from .dispatch import answers
@@ -84,7 +83,7 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     is_here = context.pool.client is None
     follower = follower_of(job, step) if is_here else job.pipeline.follower(step)
     followers = Followers(job, step, follower)
-    _mark(job, step.name, "running", count.seconds, wall=0.0)
+    _mark(job, step.name, "running", count.seconds, begun=time.time())
     rejected_ids = set[str]()
     of_films = {r.image for r in read_rejected(job.folder).values() if r.image and r.step == step.name}
     initial_job = job
@@ -264,21 +263,25 @@ def _named(job: Job[RunSettings], slide: str) -> tuple[str, ...]:
 
 
 def _mark(
-    job: Job[RunSettings], step: str, status: Literal["running", "complete"], seconds: dict[str, float], *, wall: float
+    job: Job[RunSettings],
+    step: str,
+    status: Literal["running", "complete"],
+    seconds: dict[str, float],
+    *,
+    wall: float = 0.0,
+    begun: float = 0.0,
 ) -> None:
     """Write the step's record in run.json; its wall time is summed over all attempts."""
     run = read_run(job.folder)
     previous = run.steps.get(step)
     if previous is not None and not any(seconds.values()):
         seconds = previous.seconds
-    if previous is not None and status == "running":
-        wall += seconds_of_attempt(job.folder, step, previous)  # of one that was killed
     record = StepRecord(
         fingerprint=run.fingerprints[step],
         status=status,
         seconds={name: round(value, 3) for name, value in seconds.items()},
         wall=round((previous.wall if previous else 0.0) + wall, 3),
-        begun=round(time.time(), 3) if status == "running" else 0.0,
+        begun=round(begun, 3),
     )
     write_run(job.folder, run.with_step(step, record))
 

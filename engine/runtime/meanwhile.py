@@ -53,7 +53,7 @@ def done_meanwhile(
         return
     for name in step.meanwhile:
         if not read_run(job.folder).is_complete([name]):
-            mark(name, "running", {}, wall=0.0)
+            mark(name, "running", {})  # without a begin: the time is that of the long unit
     is_done: list[bool] = []
     with UnitThread() as thread:
         thread.begin(partial(_do_units, job, step, lambda: bool(is_done) or is_stopping()))

@@ -35,6 +35,7 @@ from ..workers.placement import ClusterOptions, cluster_spec
 from ..workers.pool import WorkerPool, worker_pool
 from ..workers.preflight import preflight
 from .access import claim
+from .attempt import close_attempts
 from .begun import begun_text
 from .class_column import columns_of, recorded_columns, with_class_column, with_joined_classes
 from .device_choice import STAGES as NETWORK
@@ -92,6 +93,7 @@ def start(
     claim(folder, cohort, options.mode, options.report)
     check_links(folder.out)
     with _locked(folder, options), log_to(folder.out):
+        close_attempts(folder)
         tell_list(cohort, options.report)
         run_settings, inspected, plan = checked(
             pipeline, cohort, folder, run_settings, options, partial(_tell_opened, report=options.report)
@@ -131,6 +133,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
     options.report(Event("start", str(folder.out)))
     check_links(folder.out)
     with _locked(folder, options), log_to(folder.out):
+        close_attempts(folder)
         job = load(folder.out)
         cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
         inspected = InspectedCohort(job.spacing, read_images(folder), _closed(folder), run.ignored, to_path(run.input))

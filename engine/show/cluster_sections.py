@@ -18,6 +18,8 @@ MAX_SLIDES_IN_COLUMNS = 40
 """Largest number of slides with a column in the table of clusters by slide."""
 GLASS = "As bright as glass"
 """Heading of the share of a cluster's pixels that are as bright as the slide's glass."""
+SAMPLED = "of a sample of its tiles on brightfield slides"
+"""What that share is of."""
 
 
 def maps_section(images: Sequence[Image], *, heading: str = "Maps", noun: str = "slide", seen: str = "") -> Section:
@@ -57,6 +59,8 @@ def by_slide_section(
     caption = f"Share of each {noun}'s tiles" + (
         f", first {MAX_SLIDES_IN_COLUMNS} {noun}s" if len(names) > MAX_SLIDES_IN_COLUMNS else ""
     )
+    if glass:
+        caption += f"; {GLASS.lower()}: share of each cluster's pixels, {SAMPLED}"
     table = Table(columns, tuple(rows), caption)
     return Section(f"Clusters by {noun}", (), _figures(figure, f"Share of each cluster on each {noun}"), (table,))
 

@@ -27,11 +27,11 @@ def dependence_section(
     bound: Sequence[BoundCluster],
     *,
     absent: Sequence[str] = (),
-    others: Sequence[str] = (),
+    others: str = "",
     noun: str = "slide",
 ) -> Section:
     """Information of cluster and each column, and bound clusters; `absent` are columns that the user's list does not have,
-    `others` those that it has and that nothing is held against.
+    `others` names those of words that it has and that nothing is held against.
 
     `noun` is what an image is called.
     """
@@ -48,7 +48,7 @@ def dependence_section(
     if others:
         rename = ", ".join(name for name in absent if name in ("group", "site", "scanner", "stain"))
         how = f" To compare by one of them, give it one of these headings in the list: {rename}." if rename else ""
-        texts.append(f"Columns of the list that were not compared: {', '.join(others)}.{how}")
+        texts.append(f"Among the list's columns of words, not compared: {others}.{how}")
     tables = (
         (Table(_columns(noun), tuple(_row(d, noun) for d in found if not d.reason)),)
         if any(not d.reason for d in found)

@@ -23,7 +23,7 @@ class CohortColumns:
     subjects: tuple[str, ...]
     """The subject of each image, "" where unknown."""
     others: tuple[str, ...] = ()
-    """Further columns of the list that divide the images into few groups, and that nothing is held against."""
+    """Further columns of words of the list that divide the images into few groups, and that nothing is held against."""
 
 
 def cohort_columns(records: Iterable[ImageRecord]) -> CohortColumns:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csc_array
 from scipy.special import entr, gammaln
 
 from ..seeds import numpy_generator
@@ -17,6 +18,8 @@ from ..seeds import numpy_generator
 Array = npt.NDArray[Any]
 PERMUTATIONS = 999
 """Random assignments of a column's values to slides that give the information expected by chance."""
+JOINT_CELLS = 1_000_000
+"""Cells of the joint tables that are held at once; a table of 20 clusters and 5,000 subjects has 100,000."""
 SLIDE = "slide"
 """The name of the column in which every slide has its own value."""
 
@@ -83,7 +86,7 @@ def column_information(
     own = [] if column == "subject" else [s for s, keep in zip(subjects, known, strict=True) if keep]
     units = _units(own, value)
     slides, number = used.shape[1], units.max(initial=-1) + 1
-    by_value = used @ np.eye(len(names), dtype=np.int64)[value]
+    by_value = _joint(used, value[None], len(names))[0].T
     reason = _nothing_to_share(by_value, column, names[0] if len(names) else "", noun)
     if not reason and len(names) == number:
         unit = noun if number == slides else "subject"
@@ -94,8 +97,10 @@ def column_information(
     value_of_unit = np.zeros(number, np.int64)
     value_of_unit[units] = value
     draw = numpy_generator(seed, "dependence", column)
-    assigned = np.stack([draw.permutation(value_of_unit)[units] for _ in range(PERMUTATIONS)])
-    by_chance = np.concatenate([_chance_information(used, part, len(names)) for part in np.array_split(assigned, 20)])
+    at_once = max(1, JOINT_CELLS // max(by_value.size, slides))
+    draws = (draw.permutation(value_of_unit)[units] for _ in range(PERMUTATIONS))
+    parts = iter(lambda: list(itertools.islice(draws, at_once)), [])
+    by_chance = np.concatenate([_chance_information(used, np.stack(part), len(names)) for part in parts])
     p = (1 + int(np.count_nonzero(by_chance >= shared - 1e-12))) / (1 + PERMUTATIONS)  # Phipson & Smyth 2010
     adjusted = _above_chance(shared, float(by_chance.mean()), bound)
     return Dependence(column, len(names), slides, shared / bound, adjusted, p, _least_p(np.bincount(value_of_unit)))
@@ -110,7 +115,7 @@ def _units(subjects: Sequence[str], value: Array) -> Array:
         return np.arange(len(value))
     own = [subject or f"\0{i}" for i, subject in enumerate(subjects)]
     _, unit = np.unique(np.asarray(own, str), return_inverse=True)
-    constant = all(len(np.unique(value[unit == u])) == 1 for u in range(unit.max(initial=-1) + 1))
+    constant = len({*zip(unit.tolist(), value.tolist(), strict=True)}) == unit.max(initial=-1) + 1
     return np.asarray(unit if constant else np.arange(len(own)))
 
 
@@ -152,10 +157,20 @@ def _log_choose(of: float, chosen: Array | float) -> Array:
 
 def _chance_information(counts: Array, assigned: Array, values: int) -> Array:
     """Mutual information of cluster and value for each row of `assigned`, the value of every slide; float (rows,)."""
-    joint = np.einsum("ks,rsv->rkv", counts / counts.sum(), np.eye(values)[assigned], optimize=True)
-    return np.asarray(
-        entr(joint.sum(2)).sum(1) + entr(joint.sum(1)).sum(1) - entr(joint).sum((1, 2)),
-    )
+    joint = _joint(counts, assigned, values) / counts.sum()
+    return np.asarray(entr(joint.sum(2)).sum(1) + entr(joint.sum(1)).sum(1) - entr(joint).sum((1, 2)))
+
+
+def _joint(counts: Array, assigned: Array, values: int) -> Array:
+    """Tiles of each cluster and value, int64 (rows, values, clusters), for each row of `assigned`, the value of every slide.
+
+    By a sparse indicator: a dense one of as many values as subjects is of slides x subjects a row.
+    """
+    rows, slides = assigned.shape
+    places = (assigned + values * np.arange(rows)[:, None]).T.ravel()
+    ends = np.arange(slides + 1) * rows
+    indicator = csc_array((np.ones(len(places), np.int64), places, ends), shape=(rows * values, slides))
+    return np.asarray(indicator @ counts.T).reshape(rows, values, len(counts))
 
 
 def _least_p(sizes: Array) -> float:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
+from scipy.special import gammaln, softmax, stdtrit
 
 Array = npt.NDArray[Any]
+TAIL = 0.025
+"""Chance beyond each end of an exact interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +65,42 @@ def odds_ratio(inside: tuple[int, int], outside: tuple[int, int]) -> tuple[float
     """(odds in one group over those in the other, ends of the exact 95 % interval); each group is (with the value, without it).
 
     The conditional estimate and interval of Fisher: both totals are held, as the permutation test of them does, and nothing is
-    added to a count. Where a count is 0, the estimate is 0 or infinite. Each end is a one-sided test at 2.5 %.
+    added to a count. Where a count is 0, the estimate is 0 or infinite. Each end is a one-sided test at 2.5 %. Not by
+    `scipy.stats.contingency.odds_ratio`, which takes seconds for tables of some ten thousand.
 
     >>> [round(v, 2) for v in odds_ratio((9, 1), (2, 8))]
     [27.33, 2.06, 1766.95]
     >>> [round(v, 2) for v in odds_ratio((7, 0), (7, 9))]
     [inf, 1.25, inf]
     """
-    from scipy.stats import contingency
+    (first, second), (third, fourth) = inside, outside
+    least, most = max(0, first - fourth), min(first + second, first + third)
+    reach = (
+        6 * math.isqrt(most - least + 1) + 6
+    )  # further away the chance is below e^-40 (Hoeffding: it is a sum of bits)
+    counts = np.arange(
+        max(least, first - reach), min(most, first + reach) + 1
+    )  # of the first cell, with both totals held
+    rest = (counts, first + second - counts, first + third - counts, fourth - first + counts)
+    log_ways = -sum(gammaln(n + 1) for n in rest)
 
-    found = contingency.odds_ratio([list(inside), list(outside)], kind="conditional")
-    interval = found.confidence_interval(0.95)
-    return float(found.statistic), float(interval.low), float(interval.high)
+    def solved(rising: Callable[[Array], float]) -> float:
+        """The ratio at which `rising` of the chances of all counts is 0; below it is negative."""
+        return _ratio_at(lambda log_ratio: rising(softmax(log_ways + log_ratio * counts)))
+
+    is_least, is_most = first == least, first == most
+    low = 0.0 if is_least else solved(lambda chances: float(chances[counts >= first].sum()) - TAIL)
+    high = np.inf if is_most else solved(lambda chances: TAIL - float(chances[counts <= first].sum()))
+    if is_least or is_most:
+        return (np.nan if least == most else low if is_least else high), low, high
+    return solved(lambda chances: float(chances @ counts) - first), low, high
+
+
+def _ratio_at(rising: Callable[[float], float]) -> float:
+    """exp of the place where a function of the log-ratio, which rises from below 0 to above, is 0."""
+    from scipy.optimize import brentq
+
+    reach = 1.0
+    while not rising(-reach) < 0 < rising(reach):
+        reach *= 2
+    return float(np.exp(brentq(rising, -reach, reach, xtol=1e-12)))

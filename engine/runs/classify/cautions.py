@@ -90,8 +90,9 @@ def _of_numbers(document: Evaluation) -> Iterator[Caution]:
     area, accuracy = document.network["auroc"], document.network["accuracy"].value
     if area.high is not None and area.high < 0.5:
         yield Caution(
-            "The area under the curve lies below chance: there are too few subjects for it.",
-            "The network does not tell the labels, turned round or otherwise.",
+            "The area under the curve lies below chance.",
+            "This comes from few subjects, from chance, or from test images that differ from those of training: the label may "
+            "go with the site or scanner otherwise among them.",
         )
     elif area.low is not None and area.low <= 0.5:
         yield Caution(

@@ -9,6 +9,7 @@ import numpy as np
 from ....stores.cells import LabelCells
 from ....stores.frame import Array
 from ...pipeline.job import Job
+from ...pipeline.listing import first_of
 from ...show.composition_section import composition_section
 from ...show.dependence_cautions import dependence_cautions
 from ...show.dependence_section import dependence_section
@@ -38,7 +39,7 @@ def cohort_sections(
     found_bound = bound_clusters(counts, {**where, "slide": names})
     bound = tuple(replace(b, cluster=shown.numbers[b.cluster - 1]) for b in found_bound)
     noun = job.modality.noun
-    sections = [dependence_section(found, bound, absent=columns.absent, others=columns.others, noun=noun)]
+    sections = [dependence_section(found, bound, absent=columns.absent, others=first_of(columns.others), noun=noun)]
     if "group" in columns.values:
         from ....models.evaluation.groups import compare_groups
 

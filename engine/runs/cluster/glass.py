@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...show.cluster_sections import SAMPLED
 from ...show.numbers import percent, whole
 from ...show.page import Caution
 from .documents import Clusters
@@ -20,7 +21,10 @@ WHY = (
 
 
 def glass_shares(tree: Clusters, tiles: GalleryTiles, shown: ShownClusters) -> dict[int, float]:
-    """Number -> share of the cluster's pixels that are as bright as glass; without clusters of which that is not known."""
+    """Number -> share of the cluster's pixels that are as bright as glass, about: of the gallery's tiles on brightfield slides.
+
+    Clusters of which that is not known have none.
+    """
     fine, known = tiles.fine.fine, np.isfinite(tiles.glass)
     looked_at = np.bincount(fine[known], minlength=tree.finest)
     means = np.bincount(fine[known], tiles.glass[known], tree.finest) / np.maximum(looked_at, 1)
@@ -37,7 +41,7 @@ def glass_cautions(shares: dict[int, float], shown: ShownClusters) -> tuple[Caut
     mostly = [number for number, share in shares.items() if share >= MOSTLY]
     if not mostly:
         return ()
-    said = [f"{names[n]}: {whole(shares[n])} of its pixels are as bright as the slide's glass" for n in mostly]
+    said = [f"{names[n]}: about {whole(shares[n])} of its pixels are as bright as the slide's glass" for n in mostly]
     count = "One cluster is" if len(mostly) == 1 else f"{len(mostly)} clusters are"
     of_all = percent(sum(tiles[n] for n in mostly) / total)
-    return (Caution(f"{count} mostly glass, {of_all} of the tissue tiles.", f"{'; '.join(said)}. {WHY}"),)
+    return (Caution(f"{count} mostly glass, {of_all} of the tissue tiles.", f"{'; '.join(said)} ({SAMPLED}). {WHY}"),)

@@ -67,6 +67,7 @@ WORDS = {
     "macro precision@1": "nearest volume of the same class, mean over classes",
     "rmse %": "error of reconstruction, %",
 }
+WIDENED = ", and their intervals are widened as folds learn from each other's volumes"
 PLANES = {
     "tsne": "t-SNE of the embeddings",
     "umap": "UMAP of the embeddings",
@@ -161,9 +162,8 @@ def _evaluation_text(document: Evaluation) -> tuple[str, ...]:
     )
     return (
         "Every figure is of volumes whose subjects the network was not trained on: mean ± standard deviation over folds, with "
-        "the 95 % interval of the mean for three folds or more. Areas under the curve (AUC) and r compare volumes of "
-        "the same fold; their intervals come from a bootstrap over subjects, widened as folds learn from each other's volumes. "
-        f"{parts}.",
+        "the 95 % interval of the mean for three folds or more. Intervals of probes come from a bootstrap over subjects. Areas "
+        f"under the curve (AUC) and r compare volumes of the same fold{WIDENED * (len(document.folds) > 1)}. {parts}.",
         "k-means is fitted on embeddings of training volumes, with as many clusters as classes; neighbours are "
         "searched among training volumes. Matched accuracy misleads where one class is frequent: compare balanced accuracy.",
     )
@@ -218,7 +218,8 @@ def _cautions(job: Job[EmbedSettings], document: Evaluation) -> Iterator[Caution
     if below := below_chance(document.methods.get(best(job), {})):
         yield Caution(
             f"Below chance: {', '.join(below)}.",
-            "There are too few subjects for these figures: the embeddings do not tell the column, turned round or otherwise.",
+            "This comes from few subjects, from chance among many columns, or from volumes that differ from those of training; "
+            "it is no finding of the embeddings.",
         )
     pure = _site_is_class(job)
     if pure:

@@ -82,7 +82,7 @@ def _predicted(figures: dict[str, Figure], *, also: bool) -> str:
 
 
 def below_chance(figures: dict[str, Figure]) -> list[str]:
-    """Figures of probes whose interval lies below chance: no finding, but that of too few subjects."""
+    """Figures of probes whose interval lies below chance: no finding of the embeddings."""
     chances = {name: PROBED.get(name.rpartition(" ")[2], ("", -math.inf))[1] for name in figures}
     return [n for n, one in figures.items() if not one.folds and one.high is not None and one.high < chances[n]]
 

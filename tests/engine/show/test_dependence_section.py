@@ -34,11 +34,11 @@ def test_columns_that_the_list_lacks_are_named() -> None:
 
 
 def test_columns_of_the_list_that_were_not_compared_are_named_with_what_to_do() -> None:
-    (said,) = dependence_section(FOUND, (), absent=["subject", "group"], others=["diag", "grade"]).text[3:]
-    assert said.startswith("Columns of the list that were not compared: diag, grade.") and said.endswith(
+    (said,) = dependence_section(FOUND, (), absent=["subject", "group"], others="diag, grade").text[3:]
+    assert said.startswith("Among the list's columns of words, not compared: diag, grade.") and said.endswith(
         "the list: group."
     )
-    assert "heading" not in dependence_section(FOUND, (), others=["diag"]).text[-1]
+    assert "heading" not in dependence_section(FOUND, (), others="diag").text[-1]
 
 
 def test_one_slide_gives_sentences_alone_and_the_page_is_written() -> None:

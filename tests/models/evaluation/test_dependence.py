@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
@@ -105,3 +107,16 @@ def test_of_the_subject_slides_are_permuted() -> None:
     assert alone.reason == "each subject has one slide, so that the subject cannot be told from the slide"
     site = column_information(counts, "site", [{"p3": "B"}.get(s, s) for s in subjects], subjects=subjects)
     assert site.reason == "each site has one subject, so that the site cannot be told from the subject"
+
+
+def test_a_thousand_subjects_of_several_slides_need_little_memory() -> None:
+    """An array of slides x subjects, for each of some permutations, would be of gigabytes."""
+    counts = np.random.default_rng(0).integers(0, 9, (3, 2000))
+    subjects = [f"p{slide // 2}" for slide in range(2000)]
+    tracemalloc.start()
+    try:
+        found = column_information(counts, "subject", subjects, subjects=subjects)
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
+    assert not found.reason and found.values == 1000 and abs(found.adjusted) < 0.05

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from ....pipeline.documents import Document, JsonNumber, Part
 from ..documents import Colour
 
@@ -21,8 +23,8 @@ class Groups(Document):
     found: int
     """The level whose groups were found; coarser levels unite them, finer ones divide them."""
     colours: tuple[Colour, ...]
-    silhouettes: tuple[JsonNumber, ...]
-    """Subject -> silhouette at the level `found`: near 1 inside its group, 0 between two, below 0 nearer to another."""
+    silhouettes: tuple[JsonNumber, ...] = Field((), exclude=True)
+    """In documents of earlier versions only, and not used: the table has those of the level that is shown."""
 
     @property
     def finest(self) -> int:

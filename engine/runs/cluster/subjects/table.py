@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from .....stores.array import written
-from .....stores.frame import Array
 from .....stores.tables import write_table
 from ....pipeline.job import Job
 from ....pipeline.unit import Outcome, Unit
@@ -31,6 +30,7 @@ def write_subject_table(job: Job[SubjectSettings], unit: Unit) -> Outcome:
     import pandas as pd
 
     from .....models.evaluation.projection import embed_points, fit_umap
+    from .....models.evaluation.validity import point_silhouettes
 
     outcome = Outcome()
     subjects, groups = subjects_of(job), groups_document(job)
@@ -41,7 +41,7 @@ def write_subject_table(job: Job[SubjectSettings], unit: Unit) -> Outcome:
         "subject": list(subjects.names),
         "volumes": subjects.volumes,
         "group": group_of_subjects(groups, level),
-        "silhouette": _silhouettes(embeddings, group_of_subjects(groups, level)),
+        "silhouette": point_silhouettes(points_of(embeddings), group_of_subjects(groups, level)).round(4),
     }
     columns |= {f"{LEVEL}{k}": group_of_subjects(groups, k) for k in range(2, groups.finest + 1)}
     listed = subject_columns(job, subjects).values
@@ -70,15 +70,6 @@ def listed_name(name: str) -> str:
     ('listed_group', 'sex')
     """
     return LISTED * is_own(name) + name
-
-
-def _silhouettes(embeddings: Array, group: Array) -> Array:
-    """Of each subject, at the level that is shown; NaN where all subjects are one group."""
-    from .....models.evaluation.validity import point_silhouettes
-
-    if len(np.unique(group)) < 2:
-        return np.full(len(group), np.nan)
-    return np.asarray(point_silhouettes(points_of(embeddings), group).round(4))
 
 
 def listed_names(table: Any) -> list[str]:

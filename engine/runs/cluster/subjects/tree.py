@@ -32,7 +32,6 @@ def find_groups(job: Job[SubjectSettings], unit: Unit) -> Outcome:
     from .....models.clustering.division import divide
     from .....models.clustering.partitions import partitions
     from .....models.clustering.tree import numbered
-    from .....models.evaluation.validity import point_silhouettes
 
     outcome, seed = Outcome(), job.settings.seed
     validity, subjects = read_document(job.folder, VALIDITY, Validity), subjects_of(job)
@@ -45,7 +44,6 @@ def find_groups(job: Job[SubjectSettings], unit: Unit) -> Outcome:
         numbers, parents = numbered(
             division.merges, np.bincount(division.labels, minlength=len(division.parents)).tolist()
         )
-        silhouettes = point_silhouettes(points, labels)
     document = Groups(
         subjects=subjects.names,
         fine=tuple(numbers[division.labels].tolist()),
@@ -53,7 +51,6 @@ def find_groups(job: Job[SubjectSettings], unit: Unit) -> Outcome:
         recommended=validity.k,
         found=count,
         colours=tuple(map(hexadecimal, palette(len(parents)))),
-        silhouettes=tuple(silhouettes.round(4).tolist()),
     )
     with outcome.clock("write"):
         outcome.files.append(write_document(job, GROUPS, document))

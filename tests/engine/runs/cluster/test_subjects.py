@@ -15,6 +15,7 @@ import tile_engine
 from tile_engine import ClusterOptions, RunOptions
 from tile_engine.engine.pipeline.settings import settings_of
 from tile_engine.engine.runs.cluster.subjects.cases import Subjects, subject_columns, subjects_of
+from tile_engine.engine.runs.cluster.subjects.documents import Groups
 from tile_engine.engine.runs.cluster.subjects.settings import SubjectSettings
 from tile_engine.errors import SettingsError
 
@@ -161,3 +162,9 @@ def test_a_subject_is_the_mean_of_its_volumes_and_has_the_values_they_share() ->
         "age has 999 for a value that is missing: it counts as unknown",
     )
     assert Subjects(("x",), np.zeros(2, int)).volumes.tolist() == [2]
+
+
+def test_a_document_of_an_earlier_version_is_read_and_its_silhouettes_are_not_written_again() -> None:
+    now = {"subjects": ["a"], "fine": [1], "parents": [0], "recommended": 1, "found": 1, "colours": ["#aabbcc"]}
+    read = Groups.model_validate(now | {"silhouettes": [0.5]})
+    assert read.model_dump(mode="json") == now | {"schema_version": 2}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -96,8 +96,9 @@ class Picked:
         table = anndata.AnnData(X=embedding, obs=obs)
         table.obsm["spatial"] = np.stack([columns[f"{axis}_um"] for axis in self.job.modality.axes[::-1]], 1)
         if label:
-            colours = dict(zip(label.values, label.colours, strict=True))
             numbers = sorted(set(columns["cluster"].tolist()))
+            label = self._clusters(numbers)
+            colours = dict(zip(label.values, label.colours, strict=True))
             table.obs["cluster"] = pd.Categorical(columns["cluster"], categories=numbers)
             table.obs[label.of_names] = label.named(columns["cluster"])
             table.uns["cluster_colors"] = [colours[n] for n in numbers]
@@ -107,9 +108,9 @@ class Picked:
             table.obs[name] = value if is_number else pd.Categorical([value] * len(table), categories=[value])
         return table
 
-    def _clusters(self) -> TileLabel:
-        """The clusters of its tiles, by what its label states."""
-        stated = labels_of(Field(CLUSTERS, self.job.folder.label(self.image, CLUSTERS), True), ())
+    def _clusters(self, present: Sequence[int] = ()) -> TileLabel:
+        """The clusters of its tiles: those that its label states, and those that are present."""
+        stated = labels_of(Field(CLUSTERS, self.job.folder.label(self.image, CLUSTERS), True), present)
         values, names = tuple(value for value, _, _ in stated), tuple(name for _, name, _ in stated)
         colours = tuple(PLAIN if colour == "n/a" else colour for _, _, colour in stated)
         return TileLabel(CLUSTERS, "cluster", values, BESIDE, colours, names)

@@ -53,7 +53,7 @@ class TileLabel:
     name: str
     column: str
     values: tuple[int, ...]
-    """Labels that a tile may have."""
+    """Labels that a tile may have, in ascending order."""
     fields: tuple[str, ...] = ()
     """Layers on the same grid that become columns too."""
     colours: tuple[str, ...] = ()

@@ -56,6 +56,7 @@ def _open_sections(cohort: Cohort, settings: Any) -> InspectedCohort:
         part=settings.part,
         known=settings.known_stains,
         only=settings.only_stain,
+        limit=settings.unreadable_limit,
     )
     return with_outside_masks(inspected, settings.tissue_mask)
 

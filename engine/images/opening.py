@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import SlideError
 from ...stores.frame import Frame
 from ...stores.slides.cohort import Cohort, SlideEntry
-from ...stores.slides.cut_short import Cut, check_cut
+from ...stores.slides.cut_short import check_cut
 from ...stores.slides.file_marks import fingerprint
 from ...stores.slides.spacing import unlikely_extent
 from ...stores.slides.view import SPACING_TOLERANCE, at_spacing
@@ -170,8 +170,7 @@ def _record(
     notes = [text] if stated and (text := unlikely_extent(look["native_shape"], stated)) else []
     look = {**look, "notes": [*look["notes"], *notes]}
     view = at_spacing(look["frames"], target)
-    if cuts := look["cut"]:
-        check_cut(entry.path.name, Cut(*cuts[view.level]), limit)
+    check_cut(entry.path.name, look["cut"], view.level, limit)
     return _recorded(entry, look, view.frames[0], mpp=mpp)
 
 

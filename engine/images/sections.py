@@ -11,6 +11,7 @@ from typing import Any
 
 from ...errors import SettingsError, SlideError
 from ...stores.slides.cohort import Cohort, SlideEntry, slide_id
+from ...stores.slides.cut_short import check_cut
 from ...stores.slides.sections import BLOCK, LANDMARKS, SECTION_COLUMNS, STAIN, is_reference, order_of
 from ...stores.slides.view import SPACING_TOLERANCE, at_spacing
 from ..pipeline.listing import first_of
@@ -33,12 +34,13 @@ def inspect_sections(
     part: str = "",
     known: Sequence[str] = (),
     only: str = "",
+    limit: float = 1.0,
 ) -> InspectedCohort:
     """Inspect every section, choose the run's spacing and each block's reference, and record the block on its frame.
 
-    A section that cannot be used is rejected by name; a block needs its reference and one other section. The stains of the
-    channels are `known`, or those of the cohort; with `only`, a block has the channels of that stain alone, and the sections
-    that these need. Raises SettingsError (E_TRAINED) for a section in a stain that is not known.
+    A section that cannot be used, or is cut short by more than `limit`, is rejected by name; a block needs its reference and
+    one other section. The stains of the channels are `known`, or those of the cohort; with `only`, a block has the channels of
+    that stain alone, and the sections that these need. Raises SettingsError (E_TRAINED) for a section in an unknown stain.
     """
     entries = sorted(cohort.entries, key=lambda entry: entry.id)
     stains = _stains(entries) if only else tuple(known) or _stains(entries)
@@ -60,7 +62,7 @@ def inspect_sections(
                     f"has {look['channels']} channels of {look['dtype']}: a section is a picture of three 8-bit colours.",
                     "E_OTHER_PIXELS",
                 )
-            at_spacing(look["frames"], target)
+            check_cut(entry.path.name, look["cut"], at_spacing(look["frames"], target).level, limit)
             blocks[entry.extra[BLOCK]].append((entry, look))
         except SlideError as error:
             failures[entry.extra[BLOCK]][entry.name] = error.message

@@ -94,7 +94,7 @@ def _described(path: Path, mpp: float | None, part: str) -> Description:
     problems, notes = [*slide.problems], [*slide.notes]
     if slide.cut:
         try:
-            check_cut(slide.name, slide.cut[_level_read(slide)], SlideSettings().unreadable_limit)
+            check_cut(slide.name, slide.cut, _level_read(slide), SlideSettings().unreadable_limit)
             notes += cut_notes(slide.cut)
         except SlideError as error:
             problems.append((error.code, error.message))

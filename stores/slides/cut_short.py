@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,9 +41,11 @@ def cut_notes(cuts: Sequence[Cut]) -> tuple[str, ...]:
     return (f"the file is cut short: it ends before {' and '.join(parts)}. Copy it again",) if parts else ()
 
 
-def check_cut(name: str, cut: Cut, limit: float) -> None:
-    """Raises SlideError (E_TRUNCATED) where more than `limit` of the level lies behind the end of the file."""
-    if cut.share > limit:
+def check_cut(name: str, cuts: Sequence[Sequence[Any]], level: int, limit: float) -> None:
+    """Raises SlideError (E_TRUNCATED) where more than `limit` of a level lies behind the end of the file.
+
+    `cuts`: a `Cut` a level, or its values; none where the reader does not tell."""
+    if cuts and (cut := Cut(*cuts[level])).share > limit:
         raise SlideError(
             f"{name}: the file is cut short: it ends before {cut.lost:,} of {cut.tiles:,} tiles, {cut.share:.1%} of the image, "
             f"and the limit is {limit:.1%}. Copy it again, or raise --max-bad-tiles.",

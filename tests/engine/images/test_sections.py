@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from tile_engine.engine.images import sections as module
@@ -255,3 +256,16 @@ def test_another_stain_in_a_block_changes_the_stacks_of_others_and_not_their_map
     after = {r.name: r for r in inspect(painted("b/CD31.png")).slides.values()}
     assert after["a"].channels == 9 and after["a"].key != before["a"].key
     assert after["a"].sections_key == before["a"].sections_key and after["b"].sections_key != before["b"].sections_key
+
+
+def test_a_section_whose_file_is_cut_short_costs_itself_and_not_the_block(painted: Any, inspect: Any) -> None:
+    folder = painted("a.png", "b.png", "c.png")
+    pixels = np.random.default_rng(0).integers(0, 255, (512, 512, 3), np.uint8)
+    tifffile.imwrite(folder / "d.tif", pixels, photometric="rgb", tile=(64, 64), metadata=None)
+    whole = (folder / "d.tif").read_bytes()
+    rows = ("a.png,one,HE,1,x", "b.png,one,Ki67,2,", "d.tif,one,CD31,3,")
+    assert len(inspect(listed(folder, *rows)).slides) == 1
+    (folder / "d.tif").write_bytes(whole[:-200_000])
+    found = inspect(listed(folder, *rows), limit=0.01)
+    assert [one.code for one in found.rejected.values()] == ["E_TRUNCATED"]
+    assert [len(one.sections) for one in found.slides.values()] == [2]

@@ -131,7 +131,7 @@ def test_a_picture_of_a_tile_finds_that_tile(out: Path, tmp_path: Path) -> None:
 def test_a_slide_of_the_run_without_tiles_is_no_unknown_query(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gallery = galleries.open_gallery(out, save=False)
     monkeypatch.setattr(galleries.Gallery, "where", lambda self, column, text: [])
-    with pytest.raises(SettingsError, match="is an image of the run that has no case to search with: no tissue"):
+    with pytest.raises(SettingsError, match="is an image of the run without a case to search with: no tissue"):
         understood(gallery, "a.tif", (1.0, 1.0))
 
 

@@ -75,9 +75,8 @@ def odds_ratio(inside: tuple[int, int], outside: tuple[int, int]) -> tuple[float
     """
     (first, second), (third, fourth) = inside, outside
     least, most = max(0, first - fourth), min(first + second, first + third)
-    reach = (
-        6 * math.isqrt(most - least + 1) + 6
-    )  # further away the chance is below e^-40 (Hoeffding: it is a sum of bits)
+    # further away the chance is below e^-40 (Hoeffding: it is a sum of bits)
+    reach = 6 * math.isqrt(most - least + 1) + 6
     counts = np.arange(
         max(least, first - reach), min(most, first + reach) + 1
     )  # of the first cell, with both totals held

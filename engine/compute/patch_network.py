@@ -71,7 +71,7 @@ class PatchNetwork:
             ahead: deque[Future[Mapping[str, Array]]] = deque()
             for batch in batches:
                 ahead.append(pool.submit(self._answer, batch))
-                if len(ahead) > count:
+                if len(ahead) > count + 1:  # one more than wait for a thread: two threads may end at once
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()

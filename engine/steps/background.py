@@ -45,12 +45,13 @@ class BackgroundFiller:
     """Pixels from outside the mask within which glass is looked for."""
 
     def __call__(self, pixels: Array, starts: Array) -> Array:
-        from ...models.masks.fill import fill_background
+        from ...models.masks.fill import fill_in_place
 
         partial = np.flatnonzero(~self.mask.whole(starts, starts + np.array(pixels.shape[2:])))
+        pixels = np.ascontiguousarray(pixels)
         for rows in np.split(partial, range(PATCHES_AT_ONCE, len(partial), PATCHES_AT_ONCE)):
             for i, tissue_YX in zip(rows, self._tissue(pixels[rows], starts[rows]), strict=True):
-                pixels[i] = fill_background(pixels[i], tissue_YX)
+                fill_in_place(pixels[i], tissue_YX)
         return pixels
 
     def _tissue(self, patches_BCYX: Array, starts: Array) -> Array:

@@ -28,7 +28,15 @@ def fill_background(patch_CYX: Array, tissue_YX: Array) -> Array:
     """
     if tissue_YX.all() or not tissue_YX.any():
         return patch_CYX
-    filled = np.ascontiguousarray(patch_CYX).copy()
+    filled = np.array(patch_CYX, order="C")
+    fill_in_place(filled, tissue_YX)
+    return filled
+
+
+def fill_in_place(filled: Array, tissue_YX: Array) -> None:
+    """`fill_background` of a patch (C, Y, X) that is contiguous, in its own memory: what is shown is tissue, which stays."""
+    if tissue_YX.all() or not tissue_YX.any():
+        return
     cell = filled.shape[1] // len(tissue_YX)
     # a cell's row of pixels as one number, and flat indices of the rows: several times as fast as views
     size = cell * filled.itemsize
@@ -37,7 +45,6 @@ def fill_background(patch_CYX: Array, tissue_YX: Array) -> Array:
     to, source = ((cells[:, None] + below).ravel() for cells in _first_rows(tissue_YX, cell))
     for rows in rows_CN:
         rows[to] = rows[source]
-    return filled
 
 
 def _first_rows(tissue_YX: Array, cell: int) -> tuple[Array, Array]:

@@ -14,6 +14,7 @@ Layer list after Rumman et al., PLOS Digit Health 2(12):e0000391 (2023), whose o
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -160,18 +161,40 @@ class Autoencoder(nn.Module):
 def _centred(patches_BCYX: Tensor, layout: torch.memory_format) -> Tensor:
     """4 (`to_float` of patches - 0.5) in the layout of the convolutions; the same bits either way.
 
-    On a CPU a few patches at a time, which stay in its cache: with whole batches this took as long as the convolutions.
+    On a CPU bytes are looked up in a table. Other values are computed a few patches at a time, which stay in its cache: with
+    whole batches this took as long as the convolutions.
     """
     if patches_BCYX.device.type != "cpu" or patches_BCYX.requires_grad or not patches_BCYX.numel():
         return (to_float(patches_BCYX) - 0.5).contiguous(memory_format=layout).mul_(4.0)
     same = patches_BCYX.is_contiguous(memory_format=layout)  # patches of one channel are in either layout
     kept = torch.preserve_format if same else layout
     centred_BCYX = torch.empty_like(patches_BCYX, dtype=torch.float32, memory_format=kept)
+    if patches_BCYX.dtype == torch.uint8:
+        bytes_BCYX = interleaved(patches_BCYX)
+        if bytes_BCYX.stride() == centred_BCYX.stride():
+            _look_up(bytes_BCYX, centred_BCYX)
+            return centred_BCYX
     some = max(1, CACHED_BYTES // centred_BCYX[0].nbytes)
     for at in range(0, len(patches_BCYX), some):
         part_BCYX = to_float(interleaved(patches_BCYX[at : at + some]))
         torch.sub(part_BCYX, 0.5, out=centred_BCYX[at : at + some]).mul_(4.0)
     return centred_BCYX
+
+
+def _look_up(bytes_BCYX: Tensor, centred_BCYX: Tensor) -> None:
+    """Centred values of bytes, into memory of the same layout without gaps: in 0.4 of the time of the arithmetic."""
+    import cv2
+
+    cv2.setNumThreads(1)  # batches run in parallel already
+    values_BN, target_BN = (t.as_strided((len(t), t[0].numel()), (t.stride(0), 1)) for t in (bytes_BCYX, centred_BCYX))
+    cv2.LUT(values_BN.numpy(), _centred_bytes(), target_BN.numpy())
+
+
+@cache
+def _centred_bytes() -> Array:
+    """The centred value of each byte, float32 (256,)."""
+    values: Array = ((to_float(torch.arange(256, dtype=torch.uint8)) - 0.5) * 4.0).numpy()
+    return values
 
 
 class _GroupNorm(nn.GroupNorm):

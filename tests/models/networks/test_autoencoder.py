@@ -100,3 +100,16 @@ def test_embeddings_have_the_same_bits_with_a_gradient_and_a_few_patches_at_a_ti
         some = net.encode(patches)
     whole = net.encode(patches.clone().requires_grad_())
     assert torch.equal(some, whole.detach()) and torch.equal(patches, before)
+
+
+@pytest.mark.parametrize("axes, channels", [(2, 3), (2, 1), (2, 4), (3, 1), (3, 2)])
+@pytest.mark.parametrize("layout", ["planes", "channels last", "a part of larger ones"])
+def test_bytes_have_the_bits_of_their_values(axes: int, channels: int, layout: str) -> None:
+    network = Autoencoder(channels, patch=32, axes=axes)
+    whole = torch.randint(0, 256, (3, channels, *(40,) * axes), generator=generator(0, "bytes"), dtype=torch.uint8)
+    patches = whole[(..., *(slice(4, 36),) * axes)]
+    if layout != "a part of larger ones":
+        last = torch.channels_last if axes == 2 else torch.channels_last_3d
+        patches = patches.contiguous(memory_format=last if layout == "channels last" else torch.contiguous_format)
+    with torch.inference_mode():
+        assert torch.equal(network.encode(patches), network.encode(to_float(patches)))

@@ -29,12 +29,9 @@ def test_a_machine_that_works_has_no_problem_and_the_folder_stays_as_it_was(tmp_
     [
         (
             "model name\t: some\nflags\t\t: avx2 avx512_bf16 sse\n",
-            "AVX-512 BF16 for --dtype bf16 and --training-dtype bf16: 1.2 times",
+            "AVX-512 BF16 for it; a network is applied 1.90 times",
         ),
-        (
-            "flags\t\t: avx512_bf16 amx_bf16 amx_tile\n",
-            "AVX-512 BF16 and AMX for --dtype bf16 and --training-dtype bf16: not measured",
-        ),
+        ("flags\t\t: avx512_bf16 amx_bf16 amx_tile\n", "AVX-512 BF16 and AMX for it"),
         ("flags\t\t: avx2 sse\n", "no instructions for it"),
         ("Features\t: fp asimd bf16\n", "Arm BF16"),
         ("processor\t: 0\n", "does not tell"),
@@ -46,9 +43,18 @@ def test_what_the_processor_has_for_bf16_is_said(
     path = tmp_path / "cpuinfo"
     path.write_text(table)
     monkeypatch.setattr(doctor, "bf16_instructions", lambda: bf16_instructions(str(path)))
+    monkeypatch.setattr(doctor, "_bf16_gain", lambda: 1.9)
     checks = list(doctor._cpu())
+    assert "leave out" not in checks[0].text or "no instructions" in checks[0].text
     assert [(check.name, check.state) for check in checks] == [("cpu bf16", "ok")]
     assert text in checks[0].text
+
+
+def test_bf16_that_is_no_faster_is_advised_against(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "bf16_instructions", lambda: ("AVX-512 BF16",))
+    (check,) = doctor._cpu()  # measured
+    gain = float(check.text.split("applied ")[1].split(" times")[0])
+    assert 0.05 < gain < 50 and ("leave out" in check.text) == (gain < doctor.WORTH)
 
 
 def test_workers_are_asked_too(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from typing import Any, Literal
 
@@ -58,23 +58,38 @@ class Codec:
         return [*pipeline, {"name": "crc32c"}]
 
     def encode(self, chunk: Array) -> bytes:
-        from numcodecs import blosc
-
+        """The bytes of a contiguous chunk, before their checksum."""
         if self.name == "none":
             return chunk.tobytes()
-        blosc.use_threads = False  # blosc's threads would compete with the pool, and are not thread-safe
-        data: bytes = blosc.compress(chunk, self.name.encode(), 1, SHUFFLES[self.shuffle], 0, chunk.dtype.itemsize)
+        data: bytes = _blosc().blosc_encode(
+            chunk,
+            level=1,
+            compressor=self.name,
+            shuffle=SHUFFLES[self.shuffle],
+            typesize=chunk.dtype.itemsize,
+            blocksize=0,
+            numthreads=1,  # blosc's own threads would compete with the pool
+        )
         return data
 
-    def decode(self, data: bytes, nbytes: int) -> bytes:
-        """The chunk's own `nbytes` bytes. Raises ValueError for data that state more, before they are unpacked."""
-        from numcodecs import blosc
-
+    def decode(self, data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """The chunk. Raises ValueError or TypeError; for data that state more than its bytes, before they are unpacked."""
         if self.name == "none":
-            return data
-        unpacked("blosc", data, nbytes)
-        blosc.use_threads = False
-        return bytes(blosc.decompress(data))
+            return np.frombuffer(data, dtype).reshape(shape)
+        memory = np.empty(math.prod(shape) * dtype.itemsize, np.uint8)
+        chunk = memory.view(dtype).reshape(shape)  # TypeError for objects, whose bytes must not come from a file
+        unpacked("blosc", data, memory.nbytes)
+        if (count := len(_blosc().blosc_decode(data, numthreads=1, out=memory))) != memory.nbytes:
+            raise ValueError(f"{count} bytes where the chunk has {memory.nbytes}")
+        return chunk
+
+
+@cache
+def _blosc() -> Any:
+    """imagecodecs, whose blosc has loops for each processor; it is loaded with the first chunk."""
+    import imagecodecs
+
+    return imagecodecs
 
 
 class ShardEncoder:
@@ -183,7 +198,7 @@ class ShardLayout:
     def decode(self, data: bytes, at: tuple[int, ...], name: str) -> Array:
         """Values of the chunk at `at` from its encoded bytes, to be read only. Raises CorruptError, with the shard's `name`."""
         with foreign(partial(_undecodable, at, name)):
-            return np.frombuffer(self.codec.decode(data, self.chunk_bytes), self.dtype).reshape(self.chunk)
+            return self.codec.decode(data, self.chunk, self.dtype)
 
 
 @dataclass(frozen=True, slots=True)

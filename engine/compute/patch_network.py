@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -117,6 +118,31 @@ class PatchNetwork:
 
         rows = self.look(torch.from_numpy(np.ascontiguousarray(batch_BCYX)))
         return _cells({name: values.numpy() for name, values in rows.items()}, len(self.stride))
+
+
+def bf16_gain() -> float:
+    """Seconds of the default network in float32 over those in bf16, one thread, the least of three batches each.
+
+    Instructions alone do not tell: some processors with AVX-512 BF16 multiply no faster than in float32.
+    """
+    import torch
+
+    from ...models.networks.autoencoder import Autoencoder
+
+    network = PatchNetwork(Autoencoder().eval(), patch=128, step=64)
+    batch_BCYX = torch.full((32, 3, 128, 128), 200, dtype=torch.uint8)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        seconds = {"float32": [0.0] * 4, "bf16": [0.0] * 4}
+        for i in range(4):
+            for dtype, spent in seconds.items():
+                began = time.perf_counter()
+                replace(network, dtype=dtype).look(batch_BCYX)
+                spent[i] = time.perf_counter() - began
+    finally:
+        torch.set_num_threads(threads)
+    return min(seconds["float32"][1:]) / min(seconds["bf16"][1:])  # the first batch compiles
 
 
 def _stream(network: PatchNetwork) -> GpuStream:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ...stores.shard import Codec, CodecName, ShardLayout, decode_shard, encode_
 from ...stores.slides.reader import SLIDE_READERS
 from ..compute.gpus import gpus
 from ..compute.machine import available_memory, bf16_instructions, cores
+from ..compute.patch_network import bf16_gain
 from ..workers.placement import ClusterOptions
 from ..workers.pool import worker_pool
 from ..workers.preflight import WorkerCheck, ask_workers, versions, worker_table
@@ -173,37 +174,11 @@ def _cpu() -> Iterator[Check]:
     elif not names:
         text = "the processor has no instructions for it: leave out --dtype bf16 and --training-dtype bf16"
     else:
-        gain = _bf16_gain()
+        gain = bf16_gain()
         text = f"the processor has {' and '.join(names)} for it; a network is applied {gain:.2f} times as fast as in float32"
         if gain < WORTH:
             text += ": leave out --dtype bf16 and --training-dtype bf16"
     yield Check("cpu bf16", "ok", text)
-
-
-def _bf16_gain() -> float:
-    """Seconds of the default network in float32 over those in bf16, one thread, the least of three batches each.
-
-    Instructions alone do not tell: some processors with AVX-512 BF16 multiply no faster than in float32.
-    """
-    import torch
-
-    from ...models.networks.autoencoder import Autoencoder
-    from ..compute.patch_network import PatchNetwork
-
-    network = PatchNetwork(Autoencoder().eval(), patch=128, step=64)
-    batch_BCYX = torch.full((32, 3, 128, 128), 200, dtype=torch.uint8)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        seconds = {"float32": [0.0] * 4, "bf16": [0.0] * 4}
-        for i in range(4):
-            for dtype, spent in seconds.items():
-                began = time.perf_counter()
-                replace(network, dtype=dtype).look(batch_BCYX)
-                spent[i] = time.perf_counter() - began
-    finally:
-        torch.set_num_threads(threads)
-    return min(seconds["float32"][1:]) / min(seconds["bf16"][1:])  # the first batch compiles
 
 
 def _gpu() -> Iterator[Check]:

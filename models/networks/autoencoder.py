@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from ...errors import SettingsError
 from ..seeds import generator, initialise
 from .bf16 import asks_for_bf16, maps_in_bf16
-from .interleaved import interleaved
+from .interleaved import interleaved, look_up
 
 Array = npt.NDArray[Any]
 SMALLEST_PATCH = {2: 32, 3: 16}
@@ -172,22 +172,13 @@ def _centred(patches_BCYX: Tensor, layout: torch.memory_format) -> Tensor:
     if patches_BCYX.dtype == torch.uint8:
         bytes_BCYX = interleaved(patches_BCYX)
         if bytes_BCYX.stride() == centred_BCYX.stride():
-            _look_up(bytes_BCYX, centred_BCYX)
+            look_up(bytes_BCYX, _centred_bytes(), centred_BCYX)
             return centred_BCYX
     some = max(1, CACHED_BYTES // centred_BCYX[0].nbytes)
     for at in range(0, len(patches_BCYX), some):
         part_BCYX = to_float(interleaved(patches_BCYX[at : at + some]))
         torch.sub(part_BCYX, 0.5, out=centred_BCYX[at : at + some]).mul_(4.0)
     return centred_BCYX
-
-
-def _look_up(bytes_BCYX: Tensor, centred_BCYX: Tensor) -> None:
-    """Centred values of bytes, into memory of the same layout without gaps: in 0.4 of the time of the arithmetic."""
-    import cv2
-
-    cv2.setNumThreads(1)  # batches run in parallel already
-    values_BN, target_BN = (t.as_strided((len(t), t[0].numel()), (t.stride(0), 1)) for t in (bytes_BCYX, centred_BCYX))
-    cv2.LUT(values_BN.numpy(), _centred_bytes(), target_BN.numpy())
 
 
 @cache

@@ -15,6 +15,8 @@ Size = tuple[int, int]
 """(height, width)."""
 _HEADER_BYTES = 32
 """Bytes of a code stream within which its size stands."""
+_TABLES_BYTES = 256
+"""Bytes of a JPEG with tables of its own within which its size stands, as that precedes the longer ones."""
 _SIZES = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
 """Markers of a JPEG, and of JPEG-LS, with which the size stands."""
 _BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
@@ -64,7 +66,8 @@ _size_in_head = lru_cache(maxsize=256)(jpeg_size)
 
 def jpeg_size_of_tile(data: bytes) -> Size | None:
     """As `jpeg_size`: most tiles of a page begin with the same bytes, and state their size in these."""
-    return _size_in_head(data[:_HEADER_BYTES]) or jpeg_size(data)
+    heads = (_size_in_head(data[:count]) for count in (_HEADER_BYTES, _TABLES_BYTES))
+    return next(filter(None, heads), None) or jpeg_size(data)
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -153,3 +153,15 @@ def test_links_and_pipes_in_the_folders_of_out_are_refused(tmp_path: Path) -> No
         check_links(out)
     (tmp_path / "link").symlink_to(chunks.parents[2] / "slides")
     check_links(tmp_path / "link")
+
+
+def test_parts_of_which_the_kernel_takes_some_are_written_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A nearly full disk, or more than two gigabytes: fewer bytes are written than were given."""
+    parts = [bytes([n % 251]) * (n % 5) for n in range(2 * files.MOST_PARTS + 7)]
+    writev = os.writev
+    monkeypatch.setattr(files.os, "writev", lambda file, some: writev(file, some[: len(some) // 3]))
+    monkeypatch.setattr(files.os, "write", lambda file, rest, write=os.write: write(file, rest[:100]))
+    assert files.write_whole(tmp_path / "whole", *parts) == sum(map(len, parts))
+    assert (tmp_path / "whole").read_bytes() == b"".join(parts)

@@ -43,7 +43,7 @@ def test_what_the_processor_has_for_bf16_is_said(
     path = tmp_path / "cpuinfo"
     path.write_text(table)
     monkeypatch.setattr(doctor, "bf16_instructions", lambda: bf16_instructions(str(path)))
-    monkeypatch.setattr(doctor, "_bf16_gain", lambda: 1.9)
+    monkeypatch.setattr(doctor, "bf16_gain", lambda: 1.9)
     checks = list(doctor._cpu())
     assert "leave out" not in checks[0].text or "no instructions" in checks[0].text
     assert [(check.name, check.state) for check in checks] == [("cpu bf16", "ok")]

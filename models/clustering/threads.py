@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from threadpoolctl import ThreadpoolController
 
+_here = threading.local()
 
-def one_thread() -> AbstractContextManager[object]:
-    """BLAS and OpenMP do with one thread what is done within."""
-    limit: AbstractContextManager[object] = _pools(len(sys.modules)).limit(limits=1)
-    return limit
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """BLAS and OpenMP do with one thread what this thread does within; within itself it costs nothing."""
+    if getattr(_here, "limited", False):
+        yield
+        return
+    with _pools(len(sys.modules)).limit(limits=1):
+        _here.limited = True
+        try:
+            yield
+        finally:
+            _here.limited = False
 
 
 @lru_cache(maxsize=1)

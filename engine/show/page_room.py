@@ -7,6 +7,7 @@ pictures, are counted beyond a bound.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from .embedded import EmbeddedCopy, embedded_copy
 from .page import Cells, ReportPage, Section, Table
@@ -35,9 +36,17 @@ def embedded_pictures(page: ReportPage, taken: int) -> list[list[EmbeddedCopy | 
     copies: list[list[EmbeddedCopy | None]] = [[] for _ in counts]
     left = sum(counts)
     room = max(0.0, (MAX_PAGE_BYTES - taken - MARKUP_BYTES * left) / TEXT_PER_BYTE)
+    held = [section.figures[:count] for section, count in zip(page.sections, counts, strict=True)]
+    paths = list(dict.fromkeys(image.path for figures in held for image in figures))
+    with ThreadPoolExecutor(2) as pool:  # PIL leaves the interpreter to others while it unpacks, scales and packs
+        largest = dict(
+            zip(paths, pool.map(lambda path: embedded_copy(path) if path.is_file() else None, paths), strict=True)
+        )
     for i in sorted(range(len(counts)), key=counts.__getitem__):
-        for image in page.sections[i].figures[: counts[i]]:
-            copy = embedded_copy(image.path, room=room / left) if image.path.is_file() else None
+        for image in held[i]:
+            copy = largest[image.path]
+            if copy and len(copy.content) > room / left:
+                copy = embedded_copy(image.path, room=room / left)
             left -= 1
             if copy and len(copy.content) > room:
                 copy = None

@@ -190,8 +190,8 @@ class TileSettings(SampledSettings):
     )
     training_dtype: Annotated[Literal["float32", "bf16"], Option(TRY, ("train",))] = Field(
         "float32",
-        description="Arithmetic of the autoencoder's training: bf16 is faster where `tile-engine doctor` finds instructions "
-        "for it; weights, losses and normalisations stay in float32.",
+        description="Arithmetic of the autoencoder's training: bf16 is faster where `tile-engine doctor` measures a gain "
+        "from it; weights, losses and normalisations stay in float32.",
     )
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -58,11 +58,15 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
     tiles = chunk_reader(view, image) if keep is None else None
 
     def finish(box: Box, file: Written) -> list[tuple[int, Box, Written]]:
-        """A shard that is written, and those of coarser levels of which it is the last part: they are written, too."""
+        """A shard that is written; those of coarser levels of which it is the last part will be, by whoever is free."""
         with outcome.clock("compute"):
             ready = coarser.fill(box)
+        later.extend(pool.submit(write_coarser, level, part) for level, part in ready)
+        return [(0, box, file)]
+
+    def write_coarser(level: int, box: Box) -> tuple[int, Box, Written]:
         with outcome.clock("write"):
-            return [(0, box, file), *((level, part, coarser.write(level, part, keep)) for level, part in ready)]
+            return level, box, coarser.write(level, box, keep)
 
     def write_shard(box: Box) -> list[tuple[int, Box, Written]]:
         with outcome.clock("read"):
@@ -115,7 +119,9 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
     # one extra thread, so that no core idles while a shard is written
     with ThreadPoolExecutor(available_threads() + 1) as pool:
         pool.submit(preload, len(block.shape))
+        later: list[Future[tuple[int, Box, Written]]] = []
         written = [file for files in pool.map(lambda work: work(), works) for file in files]
+        written += [work.result() for work in later]
     outcome.files += [file for _, _, file in sorted(written, key=lambda one: (one[0], one[1].start))]
     outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in unreadable)
     outcome.facts["absent"] = [[*b.start, *b.stop] for b in job.modality.absent(job, unit.slide, block)]

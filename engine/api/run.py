@@ -39,11 +39,9 @@ class Run:
     """
 
     def __init__(self, out: Path, left_out_before: Collection[str] = ()) -> None:
-        """`left_out_before`: ids of the images that were rejected, or have masked tiles, before the command that this is the
-        result of: none of its doing, so that they do not count for its exit status."""
-        self._job = load(out)
+        """`left_out_before`: ids of images rejected, or with masked tiles, before the command: none of its doing."""
+        self._job, self.left_out_before = load(out), frozenset(left_out_before)
         self._folder = self._job.folder
-        self.left_out_before = frozenset(left_out_before)
 
     def __repr__(self) -> str:
         return f"Run({str(self.out)!r}, {self._count:,} {self.of}, {self.status})"
@@ -204,9 +202,7 @@ class Run:
 
     @property
     def exit_status(self) -> int:
-        """0: done; 3: done, but slides were rejected or tiles quarantined; 75: unfinished.
-
-        Of the result of `relabel`: what the relabelling itself rejected, as its command ends."""
+        """0: done; 3: done, but slides were rejected or tiles quarantined (by `relabel`, of its answer); 75: unfinished."""
         if self.status != "done":
             return 75
         return 3 if {*self.rejected, *self.quarantined} - self.left_out_before else 0

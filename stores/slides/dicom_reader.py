@@ -93,7 +93,7 @@ class DicomPixels:
             for file in np.unique(level.files[level.files != ABSENT]):
                 of_file = level.files == file
                 lost[of_file] = behind[file][level.frames[of_file]]
-            cuts.append(cut_of(lost.any(0), level.tile, level.shape))
+            cuts.append(cut_of(np.asarray(lost.any(0)), level.tile, level.shape))
         return tuple(cuts)
 
     @property

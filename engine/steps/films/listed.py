@@ -11,7 +11,7 @@ from .layout import first_row
 from .settings import FilmSettings
 
 
-def film_texts(job: Job[FilmSettings], count: int) -> dict[str, Array]:
+def film_texts(job: Job[FilmSettings], count: int) -> dict[str, list[str]]:
     """Columns of the user's list: name -> the text of each of `count` films as it stands there, empty where it has none.
 
     A row of the list that names a set of films says the same of each of them; what stands inside sets is left out."""
@@ -24,4 +24,4 @@ def film_texts(job: Job[FilmSettings], count: int) -> dict[str, Array]:
                     columns[name] = np.full(count, "", object)
                 columns[name][row : row + file.count] = text.strip()
             row += file.count
-    return columns
+    return {name: texts.tolist() for name, texts in columns.items()}

@@ -271,13 +271,12 @@ def relabel(
     from .display import watched
     from .tell import print_clusters, print_result
 
-    before = running.left_out(out)
     with watched(as_json=json, quiet=quiet) as show:
         level = 0 if k in ("auto", "recommended") else None if k is None else _level(k)
         relabelled = running.relabel(out, level, **settings, options=_options({}, run, show))
         if not json:
             print_clusters(relabelled)
-        return print_result(relabelled, as_json=json, before=before)
+        return print_result(relabelled, as_json=json)
 
 
 def _level(text: str) -> int:

@@ -16,7 +16,7 @@ from ..stores.shown import shown
 from .say import say
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from ..engine.api.run import Run
     from ..engine.api.stain_runs import StainRuns
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from ..engine.maintenance.verify import Finding, Verdict
 
 
-def print_result(run: Run | StainRuns, *, as_json: bool, before: Collection[str] = ()) -> int:
+def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
     """Print the paths of the results; returns the exit status: 3 where slides were rejected or tiles quarantined.
 
-    Of several runs, each is printed, and the worst status is returned. Images that were left out `before` the command are
-    none of its doing."""
+    Of several runs, each is printed, and the worst status is returned. Images that were left out before the command are none
+    of its doing."""
     from ..engine.api.stain_runs import StainRuns
     from ..stores.remote import ObjectPath
 
@@ -43,6 +43,7 @@ def print_result(run: Run | StainRuns, *, as_json: bool, before: Collection[str]
         else:
             say(f"report of all stains: {run.report}")
         return status
+    before = run.left_out_before
     rejected = {image: why for image, why in run.rejected.items() if image not in before}
     quarantined = {image: tiles for image, tiles in run.quarantined.items() if image not in before}
     status = 3 if rejected or quarantined else 0

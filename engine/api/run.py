@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from html import escape
 from pathlib import Path
@@ -38,8 +38,9 @@ class Run:
     Arrays are xarray DataArrays with dims (c, y, x); coordinates are the centres of the cells in micrometres.
     """
 
-    def __init__(self, out: Path) -> None:
-        self._job = load(out)
+    def __init__(self, out: Path, left_out_before: Collection[str] = ()) -> None:
+        """`left_out_before`: ids of images rejected, or with masked tiles, before the command: none of its doing."""
+        self._job, self.left_out_before = load(out), frozenset(left_out_before)
         self._folder = self._job.folder
 
     def __repr__(self) -> str:
@@ -201,10 +202,10 @@ class Run:
 
     @property
     def exit_status(self) -> int:
-        """0: done; 3: done, but slides were rejected or tiles quarantined; 75: unfinished."""
+        """0: done; 3: done, but slides were rejected or tiles quarantined (by `relabel`, of its answer); 75: unfinished."""
         if self.status != "done":
             return 75
-        return 3 if self.rejected or self.quarantined else 0
+        return 3 if {*self.rejected, *self.quarantined} - self.left_out_before else 0
 
     def search(self, query: str | Path, *, k: int = 10, at: At | None = None, **options: Any) -> Hits:
         """The `k` cases of the run most similar to a query; `options`: same_subject and mpp (see `tile_engine.search`)."""

@@ -117,16 +117,18 @@ def relabel(
     `k` is the level, 0 the recommended one, None the present one; `classes` a CSV with the columns cluster, name, colour, into,
     `match` the folder of a finished run whose numbers, names and colours corresponding clusters take; "" for none, None for
     the present ones. Labels, GeoJSON, tables, maps and report are written anew, with their receipts; run.json records the
-    choice, and later commands keep it. Raises SettingsError for a run without clusters (E_NO_CLUSTERS), for a level or cluster
+    choice, and later commands keep it. The `exit_status` of the answer is that of the relabelling: images that the run had left
+    out before do not count. Raises SettingsError for a run without clusters (E_NO_CLUSTERS), for a level or cluster
     that the tree does not have, and for a `match` with a run of other images (E_MATCH).
     """
     from ..runtime import start
 
     options = options or RunOptions()
-    return _changed(start.relabel(out, options=options, level=k, classes=classes, match=match), options)
+    before = _left_out(out)
+    return _changed(start.relabel(out, options=options, level=k, classes=classes, match=match), options, before)
 
 
-def left_out(out: str | Path) -> frozenset[str]:
+def _left_out(out: str | Path) -> frozenset[str]:
     """Ids of the images that the run in `out` has rejected, or has quarantined tiles of, so far."""
     from ...stores.folder import Folder
     from ...stores.remote import absolute
@@ -136,13 +138,13 @@ def left_out(out: str | Path) -> frozenset[str]:
     return frozenset({*read_rejected(folder), *read_quarantined(folder)})
 
 
-def _changed(out: Path, options: RunOptions) -> Run:
+def _changed(out: Path, options: RunOptions, left_out_before: frozenset[str] = frozenset()) -> Run:
     """The run in `out` after a change; the page that joins it with those of other stains is written anew."""
     from ..runtime.stain_folders import join_again
     from .run import Run
 
     join_again(out, options.report)
-    return Run(out)
+    return Run(out, left_out_before)
 
 
 def given(settings: Mapping[str, Any]) -> frozenset[str]:

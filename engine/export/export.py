@@ -26,6 +26,7 @@ from .formats import ImageFile, sweep_staged, warnings_of
 from .nifti import NIFTI, fingerprint_of, nifti_files, write_file
 from .owned import State, check_no_link, export_state, sweep
 from .picked import Picked, columns_listed
+from .plain_names import plain_names
 from .sidecars import DESCRIPTION, IGNORED, check_dataset, write_dataset
 
 FORMATS = (NIFTI, *OF_IMAGES)
@@ -153,9 +154,11 @@ def _image_files(
     if form.labels and (names or not choices.layers):
         labels, left_out = labels_of_run(job, names)
     files = list[ImageFile]()
-    listed = cache(partial(columns_listed, job))  # once for all images
+    # once for all images
+    listed, plain = cache(partial(columns_listed, job)), cache(partial(plain_names, job.slides))
     for image in job.slides:
-        file = ImageFile(choices.to, Picked(job, image, tuple(labels.get(image, ())), with_tiles, listed), folder)
+        picked = Picked(job, image, tuple(labels.get(image, ())), with_tiles, listed, plain)
+        file = ImageFile(choices.to, picked, folder)
         if missing := file.check():
             left_out += [image, *(one for one in missing if one != image)]
         else:

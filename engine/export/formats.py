@@ -101,7 +101,7 @@ FORMATS: Mapping[str, Format] = {
         needs_tiles=True,
     ),
     "h5": Format(
-        lambda picked: [f"{picked.image}.h5"],
+        lambda picked: [f"{picked.plain_name}.h5"],
         write_patch_features,
         "tiles with their embeddings, for TRIDENT and CLAM",
         pixels=False,

@@ -16,7 +16,8 @@ MICROMETRES_AT_1X = 10.0
 
 
 def write_patch_features(picked: Picked, folder: Path) -> None:
-    """Write ID.h5: coords int64 (n, 2), the first pixel (x, y) of every patch in level 0, and features float32 (n, F).
+    """Write NAME.h5, by the slide's `plain_name`: coords int64 (n, 2), the first pixel (x, y) of every patch in level 0, and
+    features float32 (n, F).
 
     A patch reaches over the cell that it stands for, so coordinates at the slide's edge may be negative.
     """
@@ -38,7 +39,7 @@ def write_patch_features(picked: Picked, folder: Path) -> None:
         "patch_level": 0,
         "custom_downsample": round(scale),
     }
-    with h5py.File(folder / f"{picked.image}.h5", "w", libver="earliest") as file:
+    with h5py.File(folder / f"{picked.plain_name}.h5", "w", libver="earliest") as file:
         coords = file.create_dataset("coords", data=picked.corners(table), track_times=False)
         coords.attrs.update(attributes)
         features = file.create_dataset("features", data=np.ascontiguousarray(table.X), track_times=False)

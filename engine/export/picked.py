@@ -19,6 +19,7 @@ from ..steps.list_columns import list_columns
 from ..steps.settings import PatchSettings
 from ..steps.table import TileLabel, tiles_of
 from .fields import Field
+from .plain_names import plain_names
 from .sidecars import labels_of
 
 if TYPE_CHECKING:
@@ -50,10 +51,17 @@ class Picked:
     """Whether its tiles were asked for by name, where a format leaves them out otherwise."""
     listed: Callable[[], Mapping[str, Array]] | None = None
     """Gives the columns of the run's list, where many images are exported."""
+    plain: Callable[[], Mapping[str, str]] | None = None
+    """Gives `plain_names` of the run, where many images are exported."""
 
     @property
     def record(self) -> ImageRecord:
         return self.job.slides[self.image]
+
+    @property
+    def plain_name(self) -> str:
+        """The name of its own file where it has it alone, else its id: see `plain_names`."""
+        return (self.plain() if self.plain else plain_names(self.job.slides))[self.image]
 
     @property
     def store(self) -> Path:

@@ -95,7 +95,8 @@ class Pipeline:
     check_sampled: Callable[[AnyJob], None] = lambda job: None
     """The same for what the stages behind `convert` need, before any work of a command that does them."""
     check_stored: Callable[[AnyJob, Collection[str]], None] = lambda job, stale: None
-    """(job, steps to be done again): raises SettingsError for settings that results in OUT rule out; none is removed yet."""
+    """(job, steps to be done again; of a new run all): raises SettingsError for settings that results in OUT rule out, or that
+    no result to come can have; none is removed yet."""
     follow: Callable[[AnyJob, Collection[str], Report], Mapping[str, Any]] = lambda job, unchanged, report: {}
     """(job under changed settings, settings that stay, report): settings among those that mean the same in other words now."""
     caution: Callable[[InspectedCohort], str] = lambda cohort: ""

@@ -57,7 +57,8 @@ def compared(
     """Compare a command with the run that OUT holds. Writes nothing: a run asks before it begins, and so does its plan.
 
     Raises SettingsError: E_OTHER_RUN and E_FOREIGN where OUT holds something else; E_OTHER_SETTINGS, with a diff of settings,
-    slides and stages, where it holds a different run; E_STAGE_ORDER where a redo has to begin before the requested `stages`.
+    slides and stages, where it holds a different run; E_STAGE_ORDER where a redo has to begin before the requested `stages`;
+    and what the pipeline's `check_stored` raises.
     """
     previous = find_run(folder)
     if previous is not None:
@@ -70,7 +71,9 @@ def compared(
     rejected = _rejected(folder, inspected, pipeline, retried=stages if redo else ())
     rejecting_steps = {s: r.step for s, r in rejected.items()}
     prints = fingerprints(pipeline, settings, inspected.spacing, inspected.slides.values(), rejecting_steps)
+    job = Job(folder, settings, inspected.spacing, inspected.slides, {}, pipeline)
     if previous is None:
+        pipeline.check_stored(job, tuple(pipeline.steps))
         return Compared(None, records, quarantined, rejected, prints)
     stale = stale_steps(pipeline, previous, prints)
     slide_changes = slides_diff(
@@ -99,7 +102,7 @@ def compared(
             ),
             "E_STAGE_ORDER",
         )
-    pipeline.check_stored(Job(folder, settings, inspected.spacing, inspected.slides, {}, pipeline), stale)
+    pipeline.check_stored(job, stale)
     return Compared(previous, records, quarantined, rejected, prints, stale, has_changed)
 
 

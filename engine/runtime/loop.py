@@ -86,8 +86,7 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     _mark(job, step.name, "running", count.seconds, begun=time.time())
     rejected_ids = set[str]()
     of_films = {r.image for r in read_rejected(job.folder).values() if r.image and r.step == step.name}
-    initial_job = job
-    is_told = False
+    initial_job, is_told = job, False
 
     def tell_of_follower() -> None:
         nonlocal is_told
@@ -113,10 +112,11 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
                     context.recorder.keep(text, _named(job, unit.slide), step.name)
 
     units = followers.among(remaining_units())
+    beside = partial(done_meanwhile, mark=partial(_mark, job), report=context.report)
     context.report(count.event())
     with (
         watched(job, step, title=step.title, report=partial(written_at_once, context)) as noticed,
-        done_meanwhile(job, step, context.limit, lambda: not is_here or context.stop.requested, partial(_mark, job)),
+        beside(job, step, context.limit, lambda: not is_here or context.stop.requested),
         closing(answers_of(job, step, units, context, tell_of_follower)) as summaries,
     ):
         for summary in summaries:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,8 @@ RESERVED = frozenset(
 """Columns that tables of tiles, searches and exports have of their own, in some runs or formats."""
 OF_FEATURES = "embedding_"
 """Beginning of the names of features in Parquet."""
+LISTED = "listed"
+"""Where a table notes which of its columns are of the list."""
 INTERNAL = frozenset({REGISTERED, MAPS, LANDMARKS})
 """Columns of a block that no list has: the run that its registration comes from, and digests."""
 
@@ -64,6 +67,34 @@ def list_columns(records: Iterable[ImageRecord]) -> dict[str, Array]:
         own = f"list {name}" if name.startswith(OF_FEATURES) else name
         found[own_name(own, {*RESERVED, *found})] = column(texts, name)
     return found
+
+
+def columns_beside(
+    own: Collection[str], texts: Mapping[str, Sequence[str]], stated: Collection[str] = ()
+) -> dict[str, Array]:
+    """Columns of the list beside `own` ones of a table: name in the table -> values, as `column` has them.
+
+    `stated`: columns of the list that the table has already, under a name of its own, such as that of classes.
+
+    >>> {name: values.tolist() for name, values in columns_beside(["name"], {"name": ["x"], "age": ["61"]}).items()}
+    {'list name': ['x'], 'age': [61.0]}
+    """
+    found = dict[str, Array]()
+    for name, values in texts.items():
+        if name not in stated:
+            found[own_name(name, {*own, *found})] = column(values, name)
+    return found
+
+
+def note_listed(table: Any, listed: Collection[str]) -> None:
+    """Note in an AnnData which of its columns are of the user's list: pages that are sent do not hold all of these."""
+    if listed:
+        table.uns["tile_engine"] = {LISTED: np.array([*listed], object)}
+
+
+def noted_listed(table: Any) -> frozenset[str]:
+    """The columns of an AnnData that `note_listed` noted; none in tables of before, which had no columns of the list."""
+    return frozenset(map(str, table.uns.get("tile_engine", {}).get(LISTED, ())))
 
 
 def column(texts: Sequence[str], name: str = "") -> Array:

@@ -12,6 +12,7 @@ from ...models.stains import MIN_TISSUE_MM2
 from ...stores.frame import Array, Frame
 from ..pipeline.documents import StainRuns, Untold
 from ..pipeline.job import Job
+from ..pipeline.record import ImageRecord
 from ..pipeline.settings import RunSettings
 from .convert.geometry import coarse
 from .convert.overview import overview
@@ -32,6 +33,11 @@ MAX_PIXELS = 200_000
 """Most pixels of tissue that a profile is made of: evenly spaced in the mask's order."""
 
 
+def is_coloured(record: ImageRecord) -> bool:
+    """Whether the image is a plane of 8-bit colours: of others nobody can tell the stain."""
+    return record.channels == 3 and record.dtype == "uint8" and len(record.shape) == 2
+
+
 def slide_stain(job: Job[RunSettings], slide: str) -> StainProfile | None:
     """The slide's stain profile at the spacing of the tissue mask (about 8 um).
 
@@ -41,7 +47,7 @@ def slide_stain(job: Job[RunSettings], slide: str) -> StainProfile | None:
     from ...models.stains.density import MIN_WHITE, WHITE, white_point
 
     record = job.slides[slide]
-    if record.channels != 3 or record.dtype != "uint8" or len(record.shape) != 2:
+    if not is_coloured(record):
         return None
     target = record.frame.coarsen(coarse(record.frame))
     picture, _ = overview(job.stored(slide), target)

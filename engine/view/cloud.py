@@ -26,6 +26,7 @@ from ..runs.cluster.subjects.table import listed_names
 from ..runs.cluster.subjects.tree import groups_document
 from ..runs.embed.table import OWN_COLUMNS
 from ..search.rows import subject_of
+from ..steps.list_columns import noted_listed
 from .columns import FILES, Listed, listed_columns, shown_columns
 from .places import are_of_sites, placed_by_embedding, placed_by_score
 
@@ -146,9 +147,11 @@ def _listed(job: Job[Any], cases: CaseTable, table: Any, rows: Array, images: Ar
         names = [name for name in table.obs if name not in OWN_COLUMNS + FILES]
         return Listed(table.obs.iloc[rows][names], of_rows, "point")
     scores = table.to_df().add_prefix("probability of " if are_of_sites(table) else "")
-    about = table.obs[[name for name in table.obs if name not in OWN_COLUMNS + MEASURES]]
-    frame = about.join(scores).iloc[rows]
-    return Listed(frame, of_rows, "point", found=tuple(map(str, frame)))
+    listed = noted_listed(table)
+    files = {f"list {name}" for name in FILES} | (listed & set(FILES))
+    about = table.obs[[name for name in table.obs if name not in {*OWN_COLUMNS, *MEASURES, *files}]]
+    frame = about.join(scores, rsuffix=" (score)").iloc[rows]
+    return Listed(frame, of_rows, "point", found=tuple(name for name in map(str, frame) if name not in listed))
 
 
 def _images(job: Job[Any], obs: pd.DataFrame, noun: str) -> Array:

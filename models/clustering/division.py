@@ -70,6 +70,15 @@ def divide(
     return Division(places, parents, labels, inside + united)
 
 
+def most_fine_clusters(clusters: int, points: int, *, least: int = MIN_FINE_POINTS) -> int:
+    """Fine clusters that `divide` makes at most of so many clusters and points.
+
+    >>> most_fine_clusters(3, 50_000), most_fine_clusters(40, 50_000), most_fine_clusters(3, 100)
+    (32, 40, 8)
+    """
+    return min(max(FINE_CLUSTERS, clusters), clusters + points // least)
+
+
 def _ward_merges(places: Array, parents: Array, counts: Array) -> tuple[Merge, ...]:
     """Merges of fine clusters of one parent, tightest first; the height is the rise of the sum of squared distances."""
     places, sizes = places.copy(), np.maximum(counts, 1).astype(float)

@@ -22,6 +22,16 @@ class Cut(NamedTuple):
     """Part of the level's area that the lost tiles cover."""
 
 
+def behind_end(offsets: Array, counts: Array, size: int) -> Array:
+    """Whether each segment lies, in part, behind the end of a file of `size` bytes; one without bytes is absent, not lost.
+
+    >>> behind_end(np.array([0, 8, 90]), np.array([0, 4, 40]), 100).tolist()
+    [False, False, True]
+    """
+    starts, lengths = np.asarray(offsets, float), np.asarray(counts, float)
+    return np.asarray((starts != 0) & (lengths != 0) & (starts + lengths > size))
+
+
 def cut_of(lost: Array, tile: tuple[int, int], shape: tuple[int, int]) -> Cut:
     """`lost`: whether each tile of the grid (y, x) lies behind the end; tiles at the edges cover less.
 

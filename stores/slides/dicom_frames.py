@@ -68,6 +68,13 @@ class Frames:
             )
         return self._payload(data, number) if self.encapsulated else data
 
+    def behind_end(self) -> Array:
+        """Whether each frame lies, in part, behind the end of the file; bool (frame,)."""
+        size = os.fstat(self._fd).st_size
+        if self._spans is None:
+            return np.asarray(self._start + (np.arange(self.count) + 1) * self._bytes > size)
+        return np.asarray((self._spans[:, 0] == _LOST) | (self._spans[:, 1] > size))
+
     def _payload(self, data: bytes, number: int) -> bytes:
         """The contents of the items of a frame, which fill its bytes but for one of padding."""
         parts, end = [], 0

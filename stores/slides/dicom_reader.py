@@ -15,6 +15,7 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
 from .absent import absent_boxes
+from .cut_short import Cut, cut_of
 from .dicom_codecs import decoder
 from .dicom_frames import Frames
 from .dicom_levels import ABSENT, DicomLevel, pixel_spacing
@@ -80,7 +81,20 @@ class DicomPixels:
             stated=(Stated(y, x, FROM_FILE),),
             notes=tuple(notes),
             tiles=tuple(level.tile for level in self._levels),
+            cut=self._cuts(),
         )
+
+    def _cuts(self) -> tuple[Cut, ...]:
+        """What of each level lies behind the end of its files."""
+        behind = [frames.behind_end() for frames in self._frames]
+        cuts = []
+        for level in self._levels:
+            lost = np.zeros(level.files.shape, bool)
+            for file in np.unique(level.files[level.files != ABSENT]):
+                of_file = level.files == file
+                lost[of_file] = behind[file][level.frames[of_file]]
+            cuts.append(cut_of(np.asarray(lost.any(0)), level.tile, level.shape))
+        return tuple(cuts)
 
     @property
     def described(self) -> SlideDescription:

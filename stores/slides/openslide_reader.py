@@ -12,10 +12,11 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
 from .companions import is_vsi
-from .file_head import kind_of
+from .file_head import head_of, kind_of
 from .named_files import check_named_files
 from .pixels import SlideDescription, check_one_image, level_factor
 from .spacing import FROM_FILE, FROM_RESOLUTION, Stated, parse_number
+from .tiff_cut import check_tiles
 
 _BLOCK_SIDE = 1024
 """Side of the fixed blocks in which levels with a fractional downsample are read, in pixels."""
@@ -88,6 +89,8 @@ class OpenSlidePixels:
                     "not read by it. Export it as OME-TIFF.",
                     "E_UNSUPPORTED_PIXELS",
                 ) from error
+            if self._path.is_file() and kind_of(head_of(self._path)) == "TIFF":
+                check_tiles(self._path)
             raise SlideError(
                 f"{self._path.name}: OpenSlide cannot open it ({text}); it is damaged, cut short or of a kind that is "
                 "not supported. Copy it again, or export it as a pyramidal TIFF.",

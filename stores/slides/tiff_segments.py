@@ -20,6 +20,7 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
 from .absent import absent_boxes
+from .cut_short import behind_end
 from .jpeg_colour import says_ycbcr
 from .stated_size import jpeg_size_of_tile, stated_size
 from .strict_jpeg import strict_decoder
@@ -141,9 +142,8 @@ class Segments:
     def behind_end(self) -> Array:
         """Whether each segment of the grid (y, x) is stated to lie, in part, behind the end of the file."""
         grid = (self._planes, *self.grid)
-        offsets, counts = (np.asarray(table[: math.prod(grid)], float) for table in (self._offsets, self._counts))
-        lost: Array = (offsets != 0) & (counts != 0) & (offsets + counts > os.fstat(self._fd).st_size)
-        return np.asarray(lost.reshape(grid).any(0))
+        offsets, counts = (table[: math.prod(grid)] for table in (self._offsets, self._counts))
+        return np.asarray(behind_end(offsets, counts, os.fstat(self._fd).st_size).reshape(grid).any(0))
 
     def _copy(self, pixels: Array, target: Array, plane: int) -> None:
         self._check_shape(pixels, target.shape)

@@ -15,6 +15,7 @@ from ...pipeline.job import Job
 from ...show.film_gallery import ShownFilm
 from ...steps.films.index import TEXTS, film_index
 from ...steps.films.layout import IMAGES
+from ...steps.films.listed import film_texts
 from ...steps.films.rows import IN_MEMORY, FilmRows
 from .galleries import worst_and_best
 from .medium import TRAIN, Figure, Medium, Prior
@@ -72,6 +73,7 @@ FILMS = Medium(
     prior=_prior,
     scores=lambda job: scores_of(job.folder),
     properties=_properties,
+    listed=film_texts,
     galleries=_galleries,
     least=8,
     compared=2000,

@@ -8,7 +8,7 @@ image    a film, a tile of tissue, an axial slice: a square that networks learn 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from ....stores.array import StoredArray
 from ....stores.folder import Folder
 from ....stores.frame import Array
 from ...pipeline.job import Job
+from ...steps.list_columns import list_texts
 
 if TYPE_CHECKING:
     from ....models.batches import Patches
@@ -80,6 +81,8 @@ class Medium:
     """Name -> score of each row; nan where it is not scored."""
     properties: Callable[[Job[Any]], Mapping[str, Array]]
     """See `Rows.properties`; known once all rows are scored."""
+    listed: Callable[[Job[Any], int], Mapping[str, Sequence[str]]]
+    """(job, number of rows) -> all columns of the user's list: name -> the text of each row."""
     galleries: Callable[[Job[Any], Judged, Array], dict[str, Figure]]
     """(job, judged rows, their score) -> pictures for the report, by name."""
     single: Callable[[Job[Any], Array], tuple[dict[str, Array], Array]] | None = None
@@ -129,3 +132,10 @@ def texts_of_images(job: Job[Any], ids: list[str]) -> dict[str, Array]:
         texts["label"][row] = record.columns.get(job.settings.class_column, "")
         texts["split"][row] = record.columns.get("split", "")
     return texts
+
+
+def listed_of_images(job: Job[Any], ids: list[str]) -> dict[str, list[str]]:
+    """All columns of the user's list of slides or volumes, in the order of `ids`; "" of those that were rejected since."""
+    texts = list_texts(list(job.slides.values()))
+    rows = {image: row for row, image in enumerate(job.slides)}
+    return {name: [values[rows[image]] if image in rows else "" for image in ids] for name, values in texts.items()}

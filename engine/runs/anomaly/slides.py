@@ -17,7 +17,7 @@ from ...steps.normalization import prepare_of
 from ...steps.sample.patches import drawn, samples_slides
 from ...steps.sample.read import read_patches
 from .galleries import SHOWN_IMAGES, with_evidence, worst_and_best
-from .medium import TRAIN, Figure, Medium, texts_of_images
+from .medium import TRAIN, Figure, Medium, listed_of_images, texts_of_images
 from .score_names import PROPERTIES, QUICK_NAMES, SHOWN
 from .tiles import LAYER, TONE
 
@@ -148,6 +148,7 @@ SLIDES = Medium(
     prior=lambda mean: None,
     scores=_scores,
     properties=_properties,
+    listed=lambda job, rows: listed_of_images(job, samples_slides(job)),
     galleries=_galleries,
     single=_single,
     score="A slide's score is the mean of the highest 1 % of its tiles' scores; its properties are means over its tiles.",

@@ -9,6 +9,7 @@ import numpy as np
 from ....stores.tables import write_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...steps.list_columns import columns_beside, note_listed
 from .medium import Medium
 
 PART_NAMES = np.array(["", "train", "test"], object)
@@ -26,9 +27,11 @@ def write_row_table(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
     columns = {name: rows.texts[name] for name in TEXTS if name in rows.texts}
     columns["part"] = PART_NAMES[medium.parts(job)]
     columns |= rows.properties
-    obs = pd.DataFrame(columns, index=[str(row) for row in range(len(rows))])
+    listed = columns_beside(columns, medium.listed(job, len(rows)), [job.settings.class_column])
+    obs = pd.DataFrame(columns | listed, index=[str(row) for row in range(len(rows))])
     table = anndata.AnnData(X=np.stack(list(scores.values()), 1), obs=obs)
     table.var_names = list(scores)
+    note_listed(table, listed)
     with outcome.clock("write"):
         outcome.files += write_table(job.folder.out / "tables" / f"{medium.name}.zarr", table)
     outcome.facts["rows"] = len(rows)

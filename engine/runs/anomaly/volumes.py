@@ -16,7 +16,7 @@ from ...show.film_gallery import ShownFilm
 from ...steps.volumes.dataset import assigned_rows
 from ...steps.volumes.planes import axial, seen
 from .galleries import with_evidence, worst_and_best
-from .medium import TRAIN, Figure, Medium, Prior, texts_of_images
+from .medium import TRAIN, Figure, Medium, Prior, listed_of_images, texts_of_images
 from .score_names import PROPERTIES, QUICK_NAMES, SHOWN
 from .slices import CHANNELS, LAYER, scored_slices, slices_of
 
@@ -148,6 +148,7 @@ VOLUMES = Medium(
     prior=_prior,
     scores=_scores,
     properties=_properties,
+    listed=lambda job, rows: listed_of_images(job, assigned_rows(job)),
     galleries=_galleries,
     single=_single,
     score="A volume's score is the mean over its axial slices, or that of the highest slice; its properties are means.",

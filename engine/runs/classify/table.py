@@ -7,8 +7,10 @@ import numpy as np
 from ....stores.tables import write_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...steps.films.listed import film_texts
+from ...steps.list_columns import columns_beside, note_listed
 from ...steps.split_column import TEST
-from .cohort import cohort_of
+from .cohort import TASK, cohort_of
 from .folds import folds_of, parts_of
 from .losses import losses_of
 from .probabilities import judgement_of
@@ -35,9 +37,11 @@ def write_film_table(job: Job[JudgedFilmSettings], unit: Unit) -> Outcome:
     columns["network"] = judging
     columns["loss"] = losses_of(judgement, cohort)
     columns |= index.properties
-    obs = pd.DataFrame(columns, index=[str(row) for row in range(len(index))])
+    listed = columns_beside(columns, film_texts(job, len(index)), [job.settings.class_column, TASK])
+    obs = pd.DataFrame(columns | listed, index=[str(row) for row in range(len(index))])
     table = anndata.AnnData(X=judgement.mean, obs=obs)
     table.var_names = list(folds.classes)
+    note_listed(table, listed)
     with outcome.clock("write"):
         outcome.files += write_table(job.folder.out / "tables" / "films.zarr", table)
     outcome.facts["films"] = len(index)

@@ -126,7 +126,7 @@ def check_level(document: Clusters, settings: ShownSettings) -> None:
 def check_classes(document: Clusters, numbering: Numbering, settings: ShownSettings) -> None:
     """Raises SettingsError (E_CLASSES, E_LEVEL) for clusters and levels that the tree does not have."""
     check_level(document, settings)
-    merged = merges_of(settings)
+    check_merges(settings)
     for cluster, _, _, into in settings.classes:
         unknown = {cluster, into} - {0, *numbering.numbers}
         if unknown:
@@ -135,12 +135,37 @@ def check_classes(document: Clusters, numbering: Numbering, settings: ShownSetti
                 f"clusters{_listed(numbering)}. The numbers stand in clusters.csv and in the report of the run.",
                 "E_CLASSES",
             )
+
+
+def check_merges(settings: ShownSettings) -> None:
+    """Raises SettingsError (E_CLASSES) for a merge into a cluster that is itself merged."""
+    merged = merges_of(settings)
+    for cluster, into in merged.items():
         if into in merged:
             raise SettingsError(
                 f"--classes merges cluster {cluster} into {into}, which is itself merged into another one: the result would "
                 "depend on the order. Merge both into the last one.",
                 "E_CLASSES",
             )
+
+
+def check_most(most: int, settings: ShownSettings) -> None:
+    """Raises SettingsError (E_LEVEL, E_CLASSES) for a level, and for numbers of clusters, that no tree of these settings has.
+
+    `most`: clusters of its finest level at most. The numbers that a match gives are known only behind it."""
+    if settings.level > most:
+        raise SettingsError(
+            f"--level {settings.level}: the tree of clusters of a run with these settings has at most {most} clusters at its "
+            f"finest level. Choose 2 to {most}.",
+            "E_LEVEL",
+        )
+    highest = max((max(cluster, into) for cluster, _, _, into in settings.classes), default=0)
+    if highest > most and not settings.match:
+        raise SettingsError(
+            f"--classes names cluster {highest}, and a run with these settings has at most {most} clusters at its finest "
+            "level. The numbers stand in clusters.csv and in the report of the run.",
+            "E_CLASSES",
+        )
 
 
 def _listed(numbering: Numbering) -> str:

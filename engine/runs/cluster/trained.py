@@ -101,10 +101,27 @@ def take_networks(job: Job[Any], unit: Unit) -> Outcome:
     path = job.folder.model("clusterer")
     autoencoder, _ = load_network(path, stated_weights(path.with_suffix(".json")))
     channels = next(iter(job.slides.values())).channels
-    if autoencoder.channels != channels:
+    _check_same_channels(source.parent, autoencoder.channels, channels)
+    return outcome
+
+
+def check_channels(job: Job[Any]) -> None:
+    """Raises SettingsError (E_TRAINED) where the networks see another number of channels than these images have, before any
+    work; where the trained run's list of images is gone, its networks tell when they are taken."""
+    from ....stores.folder import Folder
+    from ....stores.remote import to_path
+    from ...pipeline.image_documents import read_images
+
+    out = to_path(job.settings.trained).parent.parent
+    trained = {image.channels for image in read_images(Folder(out)).values()} if (out / "run.json").exists() else set()
+    if len(trained) == 1 and job.slides:
+        _check_same_channels(out, trained.pop(), next(iter(job.slides.values())).channels)
+
+
+def _check_same_channels(out: Path, trained: int, channels: int) -> None:
+    if trained != channels:
         raise SettingsError(
-            f"the networks of {source.parent} see {autoencoder.channels} channels, and these images have {channels}: they "
-            "cannot be clustered by them.",
+            f"the networks of {out} see {trained} channels, and these images have {channels}: they cannot be clustered by "
+            "them.",
             "E_TRAINED",
         )
-    return outcome

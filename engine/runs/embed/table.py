@@ -8,7 +8,7 @@ from ....stores.tables import write_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.layouts import NO_LAYOUT, add_layout
-from ...steps.list_columns import column, list_texts, own_name
+from ...steps.list_columns import columns_beside, list_texts
 from ...steps.volumes.encode import embeddings, errors
 from .evaluate import best
 from .settings import EmbedSettings
@@ -39,9 +39,7 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
         "label": labels,
         "rmse": np.sqrt(squared_errors).astype(np.float32),
     }
-    for name, texts in list_texts(records).items():
-        if name != job.settings.label:
-            columns[own_name(name, columns)] = column(texts, name)
+    columns |= columns_beside(columns, list_texts(records), [job.settings.label])
     table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
     method = tsne_method = NO_LAYOUT
     with outcome.clock("compute"):

@@ -1,4 +1,4 @@
-"""table: one row an image: the site that is named for it, its probabilities, and where its map lies."""
+"""table: one row an image: the site that is named for it, its probabilities, where its map lies, and the list's columns."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ....stores.tables import write_table
 from ...pipeline.documents import read_document
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...steps.list_columns import columns_beside, list_texts, note_listed
 from .documents import EXPLANATIONS, Explanations
 from .evaluate import Probabilities
 from .folds import cohort_of, fold_of
@@ -36,8 +37,10 @@ def write_site_table(job: Job[FoldSettings], unit: Unit, *, probabilities: Proba
         "evidence_in_mask": [_number(maps[r.id].head if r.id in maps else None) for r in records],
         "evidence_in_brain": [_number(maps[r.id].brain if r.id in maps else None) for r in records],
     }
-    table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
+    listed = columns_beside(columns, list_texts(records))
+    table = anndata.AnnData(X=values, obs=pd.DataFrame(columns | listed, index=[r.id for r in records]))
     table.var_names = list(cohort.names)
+    note_listed(table, listed)
     with outcome.clock("write"):
         outcome.files += write_table(job.folder.out / "tables" / f"{job.modality.name}.zarr", table)
     outcome.facts[job.modality.name] = len(records)

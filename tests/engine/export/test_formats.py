@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import anndata
@@ -20,6 +21,7 @@ import tile_engine
 from tile_engine import ExportChoices, RunOptions
 from tile_engine.engine.api.run import Run
 from tile_engine.engine.export.formats import FORMATS
+from tile_engine.engine.export.plain_names import plain_names
 from tile_engine.errors import MachineError, SettingsError
 
 
@@ -43,6 +45,11 @@ def exported(mini: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[s
         return made[to]
 
     return of
+
+
+def named(run: Run, slide: str) -> str:
+    """The name of a slide's file without its suffix."""
+    return Path(run._job.slides[slide].name).stem
 
 
 def pixels(run: Run, slide: str, level: int = 0) -> Any:
@@ -173,7 +180,7 @@ def test_h5_has_the_patches_and_features_that_trident_and_clam_read(
 ) -> None:
     for slide in run.slides:
         mine = run.tiles[run.tiles.obs["slide"] == slide]
-        with h5py.File(exported("h5") / f"{slide}.h5") as file:
+        with h5py.File(exported("h5") / f"{named(run, slide)}.h5") as file:
             assert file["coords"].dtype == np.int64 and file["features"].dtype == np.float32
             np.testing.assert_array_equal(file["features"][:], np.asarray(mine.X, np.float32))
             np.testing.assert_array_equal(file["coords"][:], mine.obs[["x", "y"]].to_numpy() - 8)
@@ -181,6 +188,36 @@ def test_h5_has_the_patches_and_features_that_trident_and_clam_read(
         assert (said["patch_size"], said["patch_size_level0"], said["patch_level"], said["overlap"]) == (32, 32, 0, 16)
         assert (said["level0_magnification"], said["target_magnification"]) == (20, 20)
         assert (said["level0_height"], said["level0_width"]) == pixels(run, slide).shape[1:]
+
+
+def test_h5_of_before_which_have_ids_are_replaced_by_those_with_the_names_of_the_slides(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same results: no --redo is needed."""
+    choices = ExportChoices("h5", tmp_path / "h5")
+    with monkeypatch.context() as before:
+        before.setattr("tile_engine.engine.export.export.plain_names", lambda slides: {one: one for one in slides})
+        assert set(tile_engine.export(run.out, choices).written) == {f"{slide}.h5" for slide in run.slides}
+    assert sorted(tile_engine.export(run.out, choices).written) == ["a.h5", "b.h5", "c.h5"]
+    assert sorted(path.name for path in (tmp_path / "h5").glob("*.h5")) == ["a.h5", "b.h5", "c.h5"]
+
+
+def test_a_name_that_is_not_of_one_slide_alone_stays_behind_its_id() -> None:
+    slides: Any = {
+        slide: SimpleNamespace(name=name, subimage=part)
+        for slide, name, part in [
+            ("a-1", "x/TCGA-A1-DX1.0F2C.svs", ""),
+            ("b-1", "one/case.svs", ""),
+            ("b-2", "two/Case.ndpi", ""),
+            ("c-1", "Fall 7.svs", ""),  # a name that no file of ours has
+            ("d-1", "scenes.czi/0", "0"),
+            ("e-1", "d-1.tif", ""),  # the id of another
+            ("f-1", "../f.svs", ""),
+        ]
+    }
+    plain = plain_names(slides)
+    assert {slide: name for slide, name in plain.items() if slide != name} == {"a-1": "TCGA-A1-DX1.0F2C", "f-1": "f"}
+    assert len({name.lower() for name in plain.values()}) == len(slides)
 
 
 def test_parquet_has_a_row_for_every_tile_with_its_embedding(run: Run, exported: Callable[[str], Path]) -> None:
@@ -253,7 +290,7 @@ def test_a_run_without_clusters_has_tiles_too(finished: Callable[[str, str], Any
         tile_engine.export(run.out, ExportChoices(to, tmp_path / to, layers=layers))
     for slide in run.slides:
         count = int((run.tiles.obs["slide"] == slide).sum())
-        with h5py.File(tmp_path / "h5" / f"{slide}.h5") as file:
+        with h5py.File(tmp_path / "h5" / f"{named(run, slide)}.h5") as file:
             assert file["features"].shape == (count, run.tiles.shape[1])
         table = anndata.read_zarr(tmp_path / "spatialdata" / f"{slide}.zarr" / "tables" / "table")
         assert len(table) == count and "cluster" not in table.obs

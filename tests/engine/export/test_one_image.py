@@ -110,7 +110,7 @@ def test_tiles_lie_on_the_file_where_viewers_count_and_on_their_image(tmp_path: 
     for to in ("h5", "geojson", "spatialdata"):
         FORMATS[to].write(one, out)
     rows, columns = np.nonzero(StoredImage.open(one.labels[0].path).read(CELLS.box)[0])
-    with h5py.File(out / "a.h5") as file:
+    with h5py.File(out / "TCGA-A1-DX1.0F2C.h5") as file:
         np.testing.assert_array_equal(file["coords"][:], (np.stack([columns, rows], 1) * STEP - (64 - STEP) // 2) * 2)
         said = dict(file["coords"].attrs)
     assert (said["patch_size"], said["patch_size_level0"], said["overlap"]) == (64, 128, 64 - STEP)
@@ -139,7 +139,7 @@ def test_an_image_without_a_tile_is_exported_in_every_format(tmp_path: Path) -> 
         assert ImageFile(to, one, out).check() == []
         form.write(one, out)
         assert all((out / name).exists() for name in form.names(one))
-    with h5py.File(out / "a.h5") as file:
+    with h5py.File(out / "TCGA-A1-DX1.0F2C.h5") as file:
         assert (file["coords"].shape, file["features"].shape) == ((0, 2), (0, 4))
     assert json.loads((out / "a.geojson").read_text()) == {"type": "FeatureCollection", "features": []}
     assert anndata.read_zarr(out / "a.zarr" / "tables" / "table").shape == (0, 4)

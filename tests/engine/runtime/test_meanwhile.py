@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.pipeline.unit import Unit
 from tile_engine.engine.runtime import dispatch, meanwhile
 from tile_engine.engine.runtime.load import load
@@ -79,14 +80,24 @@ def test_later_steps_are_done_while_the_unit_of_the_umap_runs(run: Begun, monkey
 
 
 def test_a_unit_that_fails_is_left_to_its_own_step(run: Begun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a line says so, which is no warning: no result is another for it."""
+
     def fail(out: Path, unit: Unit) -> Summary:
         raise MachineError("memory ran out", "E_MEMORY")
 
-    monkeypatch.setattr(meanwhile, "perform", run.noted(fail))
-    with done_meanwhile(run.job, run.layout, 60, lambda: False):
-        _wait(lambda: bool(run.begun))
-    assert run.begun == run.units[:1]
-    assert not (run.receipts / "attempt-beside.json").exists()
+    def reject(out: Path, unit: Unit) -> Summary:
+        return Summary(unit, rejected=("E_UNIT_FAILED", "KeyError: 'x'"))
+
+    for performed, code in ((fail, "E_MEMORY"), (reject, "E_UNIT_FAILED")):
+        told = list[Event]()
+        run.begun.clear()
+        monkeypatch.setattr(meanwhile, "perform", run.noted(performed))
+        with done_meanwhile(run.job, run.layout, 60, lambda: False, report=told.append):
+            _wait(lambda: bool(run.begun))
+        assert run.begun == run.units[:1]
+        assert not (run.receipts / "attempt-beside.json").exists()
+        text = f"match clusters failed beside UMAP ({code}) and is tried again in its turn: see log.txt"
+        assert [(event.kind, event.text) for event in told] == [("note", text)]
 
 
 def test_none_is_begun_where_the_run_stops_or_the_process_died_at_it_or_memory_is_short(
@@ -131,6 +142,8 @@ def test_a_unit_ends_with_the_run_and_one_that_hangs_is_left_behind(
         raise KeyboardInterrupt
     assert ended.is_set() and not (run.receipts / "attempt-beside.json").exists()
     begun.clear()
-    with done_meanwhile(run.job, run.layout, 0.05, lambda: False):
+    told = list[Event]()
+    with done_meanwhile(run.job, run.layout, 0.05, lambda: False, report=told.append):
         assert begun.wait(60)
+    assert [event.kind for event in told] == ["note"] and "it is left behind" in told[0].text
     release.set()

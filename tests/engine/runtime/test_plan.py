@@ -70,6 +70,20 @@ def no_gpu(out: Path, mini: Any) -> dict[str, Any]:
     return {"device": "cuda"}
 
 
+def no_level(out: Path, mini: Any) -> dict[str, Any]:
+    return {"level": 50}
+
+
+def no_cluster(out: Path, mini: Any) -> dict[str, Any]:
+    (out.parent / "classes.csv").write_text("cluster,name\n60,Fat\n")
+    return {"classes": out.parent / "classes.csv"}
+
+
+def merges_of_merges(out: Path, mini: Any) -> dict[str, Any]:
+    (out.parent / "classes.csv").write_text("cluster,into\n1,2\n2,3\n")
+    return {"classes": out.parent / "classes.csv"}
+
+
 REFUSED: list[tuple[Callable[[Path, Any], dict[str, Any]], str, int]] = [
     (mixed, "E_OTHER_SETTINGS", 2),
     (other_run, "E_OTHER_RUN", 2),
@@ -79,6 +93,9 @@ REFUSED: list[tuple[Callable[[Path, Any], dict[str, Any]], str, int]] = [
     (linked_log, "E_FOREIGN", 2),
     (a_gang, "E_GANG", 5),
     (no_gpu, "E_NO_GPU", 5),
+    (no_level, "E_LEVEL", 2),
+    (no_cluster, "E_CLASSES", 2),
+    (merges_of_merges, "E_CLASSES", 2),
 ]
 
 

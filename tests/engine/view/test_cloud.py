@@ -21,6 +21,8 @@ import tile_engine
 from tile_engine.engine.runs.cluster.subjects.tree import group_of_subjects, groups_document
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.search.search import search
+from tile_engine.engine.steps.list_columns import note_listed, noted_listed
+from tile_engine.engine.view import cloud
 from tile_engine.engine.view.cloud import table_of_cases
 from tile_engine.engine.view.columns import Listed, shown_columns
 from tile_engine.engine.view.overview import image_document
@@ -135,6 +137,25 @@ def test_numbers_of_any_range_lie_between_low_and_high(scale: float) -> None:
     known = [value for value in column["values"] if value == value]
     assert len({*known}) == len(known) == 39 and (min(known), max(known)) == (column["low"], column["high"])
     np.testing.assert_allclose(column["values"], values, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "own"), [("anomaly", "pasted_neighbours"), ("sites", "fold")])
+def test_columns_of_the_list_of_images_with_scores_are_shown_and_not_sent(
+    finished: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, name: str, own: str
+) -> None:
+    job = load(finished(name, "volumes").out)
+    cases = table_of_cases(job)
+    assert cases is not None
+    table = cloud.read_table(cases.path)
+    wards = [f"w{row // 2}" for row in range(len(table.obs))]
+    table.obs["ward"], table.obs["patient_name"] = wards, [f"Doe {row}" for row in range(len(table.obs))]
+    note_listed(table, [*noted_listed(table), "ward", "patient_name"])
+    monkeypatch.setattr(cloud, "read_table", lambda path: table)
+    shown, sent = (cloud.cloud_of(job, cases, only) for only in (None, ()))
+    assert {"age", "ward"} <= {one["name"] for one in shown.columns} and not shown.behind
+    assert "patient_name" not in {one["name"] for one in shown.columns}
+    assert {"ward", "patient_name"} == {*sent.behind} and own in sent.known
+    assert "age" in {one["name"] for one in sent.columns}, "one of the usual ones"
 
 
 @pytest.mark.parametrize("by", ["image", "point"])

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tile_engine.models.clustering.division import MIN_FINE_POINTS, divide
+from tile_engine.models.clustering.division import MIN_FINE_POINTS, divide, most_fine_clusters
 from tile_engine.models.clustering.tree import cut, number_at, numbered
 
 
@@ -40,3 +40,12 @@ def test_large_clusters_get_more_fine_clusters_and_tight_pairs_unite_first() -> 
 def test_a_small_cluster_is_not_divided() -> None:
     points = np.random.default_rng(0).normal(size=(2 * MIN_FINE_POINTS - 1, 2))
     assert len(divide(points, np.zeros(len(points), int), 1, 0).parents) == 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 99), points=st.integers(3, 400), clusters=st.integers(2, 40), least=st.sampled_from([5, 20]))
+def test_there_are_never_more_fine_clusters_than_most(seed: int, points: int, clusters: int, least: int) -> None:
+    draw = np.random.default_rng(seed)
+    labels = draw.integers(0, draw.integers(1, clusters + 1), points)
+    division = divide(draw.normal(size=(points, 2)), labels, clusters, seed, least=least)
+    assert len(division.parents) <= most_fine_clusters(clusters, points, least=least)

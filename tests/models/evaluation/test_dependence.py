@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from scipy.sparse import csr_array
 from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
+from sklearn.metrics.cluster import expected_mutual_information
 
-from tile_engine.models.evaluation.dependence import column_information, dependences, slide_information
+from tile_engine.models.evaluation import dependence
+from tile_engine.models.evaluation.dependence import (
+    _expected_information,
+    column_information,
+    dependences,
+    slide_information,
+)
 
 SUBJECTS = ("",) * 12
 
@@ -27,6 +41,30 @@ def test_information_on_the_slide_is_that_of_scikit_learn() -> None:
     found = slide_information(counts)
     assert found.nmi == pytest.approx(normalized_mutual_info_score(cluster, slide))
     assert found.adjusted == pytest.approx(adjusted_mutual_info_score(cluster, slide))
+
+
+@settings(max_examples=50, deadline=None)
+@given(arrays(np.int64, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.integers(0, 12)))
+def test_the_information_expected_by_chance_is_its_definition(table: np.ndarray) -> None:
+    """With exact chances, over all counts that a cell can have; empty rows and columns add nothing."""
+    total, mean = int(table.sum()), 0.0
+    for a, b in itertools.product(table.sum(1).tolist(), table.sum(0).tolist()):
+        for n in range(max(1, a + b - total), min(a, b) + 1):
+            chance = Fraction(math.comb(a, n) * math.comb(total - a, b - n), math.comb(total, b))
+            mean += n / total * math.log(n * total / (a * b)) * float(chance)
+    assert total == 0 or _expected_information(table) == pytest.approx(mean, abs=1e-12)
+
+
+@pytest.mark.parametrize("most", [5, 60, 4000])
+def test_the_information_expected_by_chance_of_large_tables_is_that_of_scikit_learn(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    counts = np.random.default_rng(most).integers(0, most, (4, 30))
+    expected = expected_mutual_information(csr_array(counts), int(counts.sum()))
+    assert _expected_information(counts) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+    whole = _expected_information(counts)
+    monkeypatch.setattr(dependence, "JOINT_CELLS", 7)
+    assert _expected_information(counts) == pytest.approx(whole, rel=1e-12), "in parts"
 
 
 def test_a_column_by_chance_has_no_information_above_chance() -> None:

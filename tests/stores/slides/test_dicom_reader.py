@@ -314,6 +314,31 @@ def test_damage_is_an_error_of_its_tile(tmp_path: Path, picture: Any) -> None:
             with pytest.raises(TileError) as failure:
                 slide.read(Box(tile, tuple(a + 64 for a in tile)))
             assert failure.value.code == code
+            assert slide.cut == ((1, 4, 0.25) if name == "short.dcm" else (0, 4, 0.0),)
+
+
+@pytest.mark.parametrize("encode", [None, lambda tile: imagecodecs.jpeg8_encode(tile, level=90)])
+def test_frames_behind_the_end_of_a_file_are_told_without_reading_a_pixel(
+    tmp_path: Path, picture: Any, encode: Any
+) -> None:
+    """Of the level that lies in that file alone."""
+    scan = picture(192, 128)
+    tags = {"syntax": SYNTAX + "4.50", "PhotometricInterpretation": "YBR_FULL_422"} if encode else {}
+    write_slide(tmp_path / "a.dcm", tiles_of(scan), (192, 128), *([encode] if encode else []), **tags)
+    write_slide(tmp_path / "b.dcm", tiles_of(scan[::2, ::2]), (96, 64), *([encode] if encode else []), **tags)
+    with open_slide(tmp_path / "a.dcm") as slide:
+        assert slide.cut == ((0, 6, 0.0), (0, 2, 0.0))
+    data = (tmp_path / "a.dcm").read_bytes()
+    (tmp_path / "a.dcm").write_bytes(data[: -(len(data) - 3000) // 2])
+    with open_slide(tmp_path / "a.dcm") as slide:
+        lost = slide.cut[0].lost
+        assert slide.cut == ((lost, 6, lost / 6), (0, 2, 0.0)) and 2 <= lost <= 4
+        for n, box in enumerate(slide.frames[0].box.cut((64, 64))):
+            if n < 6 - lost:
+                slide.read(box)
+            else:
+                with pytest.raises(TileError, match="cut short"):
+                    slide.read(box)
 
 
 def test_hostile_numbers_are_refused_before_memory_is_touched(tmp_path: Path, picture: Any) -> None:

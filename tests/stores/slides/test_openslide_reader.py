@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import openslide
 import pytest
@@ -14,6 +16,8 @@ import tifffile
 from tile_engine.errors import SlideError, TileError
 from tile_engine.stores.frame import Box
 from tile_engine.stores.slides.openslide_reader import OpenSlidePixels
+from tile_engine.stores.slides.reader import open_slide
+from tile_engine.stores.slides.tiff_cut import check_tiles
 
 
 @pytest.fixture
@@ -109,3 +113,40 @@ def test_tiles_that_no_memory_holds_are_refused_before_one_is_read(pyramid: Any,
     with pytest.raises(SlideError) as failure:
         OpenSlidePixels(path)
     assert failure.value.code == "E_TOO_BIG"
+
+
+def write_aperio(path: Path, pixels: Any) -> bytes:
+    """A slide of Aperio in JPEG 2000, of two levels whose tables stand before their tiles; returns its bytes."""
+
+    def tiles(level: Any) -> Iterator[bytes]:
+        for y in range(0, len(level), 64):
+            for x in range(0, level.shape[1], 64):
+                tile = np.ascontiguousarray(level[y : y + 64, x : x + 64])
+                yield imagecodecs.jpeg2k_encode(tile, level=0, reversible=True, mct=False, codecformat="j2k")
+
+    text = "Aperio Image Library v12.0\r\n256x256 [0,0 256x256] (64x64) J2K/KDU Q=70|AppMag = 20|MPP = 0.5"
+    options: dict[str, Any] = {"tile": (64, 64), "photometric": "rgb", "compression": 33005, "metadata": None}
+    with tifffile.TiffWriter(path) as tif:
+        for level in (pixels, pixels[::2, ::2]):
+            tif.write(tiles(level), shape=level.shape, dtype="uint8", description=text, **options)
+    return path.read_bytes()
+
+
+def test_a_slide_of_aperio_that_is_cut_short_is_said_to_be(tmp_path: Path, picture: Any) -> None:
+    """OpenSlide says that it cannot read JPEG 2000, and our own reader that it leaves these colours to OpenSlide."""
+    path = tmp_path / "a.svs"
+    whole = write_aperio(path, picture(256, 256))
+    with open_slide(path) as slide:
+        assert slide.reader == "openslide"
+    with tifffile.TiffFile(path) as tif:
+        starts = tif.pages[1].dataoffsets
+    for length, lost in ((starts[2] + 9, 2), (len(whole) - 50, 1)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(
+            SlideError, match=f"a.svs: the file is cut short: it ends before {lost} of its 20 tiles"
+        ) as caught:
+            open_slide(path)
+        assert caught.value.code == "E_TRUNCATED"
+    for passing in (whole, b"no TIFF, " * 9):
+        path.write_bytes(passing)
+        check_tiles(path)

@@ -16,7 +16,7 @@ from ....steps.layouts import NO_LAYOUT, add_layout
 from .cases import subject_columns, subjects_of
 from .settings import SubjectSettings
 from .space import points_of, subject_embeddings
-from .tree import group_of_subjects, groups_document, shown_level
+from .tree import check_level_of, group_of_subjects, groups_document, shown_level
 
 OWN_COLUMNS, LEVEL = ("subject", "volumes", "group", "silhouette"), "level_"
 """Columns of the table that are ours, and the beginning of the names of the others that are: a number follows."""
@@ -25,7 +25,7 @@ LISTED = "listed_"
 
 
 def write_subject_table(job: Job[SubjectSettings], unit: Unit) -> Outcome:
-    """Write tables/subjects.zarr and subjects.csv."""
+    """Write tables/subjects.zarr and subjects.csv. Raises SettingsError (E_LEVEL) for a level that the tree does not have."""
     import anndata
     import pandas as pd
 
@@ -34,6 +34,7 @@ def write_subject_table(job: Job[SubjectSettings], unit: Unit) -> Outcome:
 
     outcome = Outcome()
     subjects, groups = subjects_of(job), groups_document(job)
+    check_level_of(groups, job.settings.level)
     with outcome.clock("read"):
         embeddings = subject_embeddings(job, subjects).astype(np.float32)
     level = shown_level(job, groups)

@@ -87,10 +87,29 @@ def check_subjects(job: Job[Any]) -> None:
 
 
 def check_level(job: Job[SubjectSettings], stale: Collection[str]) -> None:
-    """Raises SettingsError for a level that the tree does not have, unless the tree is to be found again."""
+    """Raises SettingsError (E_LEVEL) for a level that the tree does not have; where it is to be found, that it cannot have."""
+    level = job.settings.level
     groups = None if "groups" in stale else find_document(job.folder, GROUPS, Groups)
-    if groups and job.settings.level > groups.finest:
+    if groups:
+        check_level_of(groups, level)
+    elif level:
+        from .....models.clustering.division import most_fine_clusters
+
+        count = len(subjects_of(job))
+        most = most_fine_clusters(min(job.settings.k[1], count), count, least=MIN_FINE_SUBJECTS)
+        if level > most:
+            raise SettingsError(
+                f"--level {level}: the tree of {count} subjects has at most {most} groups at its finest level. Choose 2 to "
+                f"{most}.",
+                "E_LEVEL",
+            )
+
+
+def check_level_of(groups: Groups, level: int) -> None:
+    """Raises SettingsError (E_LEVEL) for a level that the tree does not have."""
+    if level > groups.finest:
         raise SettingsError(
-            f"there is no level of {job.settings.level} groups: the tree of these {len(groups.subjects)} subjects has the "
-            f"levels 1 to {groups.finest}."
+            f"--level {level}: there is no level of {level} groups, the tree of these {len(groups.subjects)} subjects has the "
+            f"levels 1 to {groups.finest}.",
+            "E_LEVEL",
         )

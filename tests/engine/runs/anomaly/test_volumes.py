@@ -29,6 +29,7 @@ def test_a_volume_has_the_mean_and_the_highest_of_its_slices(out: Any) -> None:
     assert list(table.obs["part"]).count("train") == 1 and set(table.obs["label"][table.obs["part"] == "train"]) == {
         "small"
     }
+    assert sorted(table.obs["age"]) == [20.0, 21.0, 22.0, 23.0, 24.0, 25.0], "a column of the list"
     for i, volume in enumerate(job.slides):
         slices = scored_slices(job, volume)
         assert 20 < len(slices.at) <= 32 and (np.diff(slices.at) == 1).all()

@@ -12,7 +12,7 @@ import pytest
 from tile_engine.engine.pipeline.job import Job
 from tile_engine.engine.pipeline.unit import Unit
 from tile_engine.engine.runs.cluster import normalize
-from tile_engine.engine.runs.cluster.normalize import choose_target, target_units
+from tile_engine.engine.runs.cluster.normalize import check_coloured, choose_target, target_units
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.steps import normalization
 from tile_engine.engine.steps.normalization import prepare_of, target_of
@@ -32,6 +32,17 @@ def job(mini: Any, tmp_path: Path) -> Job[Any]:
 
 def test_nothing_is_chosen_where_nothing_is_normalised(mini: Any) -> None:
     assert list(target_units(load(mini.out), "normalize")) == [] and target_of(load(mini.out)) is None
+
+
+def test_slides_without_colours_are_refused_before_any_work(mini: Any) -> None:
+    job = load(mini.out)
+    grey = {slide: replace(record, channels=1) for slide, record in job.slides.items()}
+    check_coloured(replace(job, slides=grey))  # nothing is to be normalised
+    asked = replace(job, settings=job.settings.model_copy(update={"normalize": "macenko"}))
+    check_coloured(replace(asked, slides={**grey, "a": next(iter(job.slides.values()))}))
+    with pytest.raises(SettingsError, match="nothing to normalise to") as caught:
+        check_coloured(replace(asked, slides=grey))
+    assert caught.value.code == "E_STAINS"
 
 
 def finest_stain(job: Job[Any], slide: str) -> StainProfile | None:

@@ -154,7 +154,9 @@ def test_slides_that_the_run_rejected_before_do_not_fail_its_relabelling(edited:
     done = CliRunner().invoke(app, ["relabel", str(out), "--k", "3"], catch_exceptions=False)
     assert done.exit_code == 0 and "were rejected" not in done.output
     assert "goes on where it stopped" not in done.output and "done again: write labels, table" in done.output
-    assert set(tile_engine.open_run(out).rejected) == {"typo-1"}
+    assert set(tile_engine.open_run(out).rejected) == {"typo-1"} and tile_engine.open_run(out).exit_status == 3
+    again = tile_engine.relabel(out, 4, options=options())
+    assert set(again.rejected) == {"typo-1"} and again.exit_status == 0, "as the command ends"
 
 
 def test_a_file_that_is_refused_replaces_nothing(edited: Path, tmp_path: Path) -> None:

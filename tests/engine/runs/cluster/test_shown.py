@@ -117,7 +117,35 @@ def test_what_the_tree_does_not_have_is_refused(settings: dict[str, Any], code: 
         with pytest.raises(SettingsError) as caught:
             act(job(**settings))
         assert caught.value.code == code and said in caught.value.message
-    check_shown(job(**settings), ["heads", "order_clusters"])  # the tree is to be made anew
+    anew = ["heads", "order_clusters"]  # the tree is to be made anew, and may have it
+    if said.startswith("merges") or said.startswith("itself"):
+        with pytest.raises(SettingsError, match=said):
+            check_shown(job(**settings), anew)
+    else:
+        check_shown(job(**settings), anew)
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"level": 33}, "E_LEVEL"),
+        ({"classes": classes((33, "a", "", 0))}, "E_CLASSES"),
+        ({"level": 50, "k": 49}, "E_LEVEL"),
+    ],
+)
+def test_what_no_tree_of_the_settings_can_have_is_refused_before_any_work(settings: dict[str, Any], code: str) -> None:
+    for tree in ([], ["order_clusters"]):
+        with pytest.raises(SettingsError) as caught:
+            check_shown(job(**settings), tree)
+        assert caught.value.code == code
+    with pytest.raises(SettingsError, match=r"at most (32|49)"):
+        check_shown(job(**settings), ["order_clusters"])
+    check_shown(job(**settings | {"k": 50}), ["order_clusters"])
+
+
+def test_more_clusters_than_patches_are_refused_before_any_work() -> None:
+    with pytest.raises(SettingsError, match="up to 80 clusters of the 64 patches"):
+        check_shown(job(k="2-80", samples=64), ["order_clusters"])
 
 
 def test_columns_of_shares_have_a_name_each() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import tile_engine
 from tile_engine import ClusterOptions, RunOptions
+from tile_engine.engine.api.running import plan
 from tile_engine.engine.pipeline.settings import settings_of
 from tile_engine.engine.runs.cluster.subjects.cases import Subjects, subject_columns, subjects_of
 from tile_engine.engine.runs.cluster.subjects.documents import Groups
@@ -131,6 +132,18 @@ def test_too_few_subjects_are_refused_before_any_work(done: SimpleNamespace, tmp
     with pytest.raises(SettingsError, match="5 subjects") as error:
         tile_engine.cluster(volumes=few, out=tmp_path / "out", options=OPTIONS, **SETTINGS)
     assert error.value.code == "E_FEW_SUBJECTS" and not (tmp_path / "out" / "volumes").exists()
+
+
+def test_a_level_that_no_tree_of_the_subjects_has_is_refused_by_plan_and_run(
+    done: SimpleNamespace, tmp_path: Path
+) -> None:
+    images, settings = {"volumes": done.images}, {**SETTINGS, "level": 40}
+    with pytest.raises(SettingsError, match=rf"--level 40: the tree of {SUBJECTS} subjects has at most") as planned:
+        list(plan("cluster", images, tmp_path / "out", options=OPTIONS, settings=settings))
+    with pytest.raises(SettingsError) as refused:
+        tile_engine.cluster(**images, out=tmp_path / "out", options=OPTIONS, **settings)
+    assert [(e.value.code, e.value.message) for e in (planned, refused)] == [("E_LEVEL", planned.value.message)] * 2
+    assert not (tmp_path / "out" / "volumes").exists()
 
 
 def test_settings_that_fit_no_subjects_are_refused() -> None:

@@ -16,6 +16,7 @@ from tile_engine.engine.runs import recorded
 from tile_engine.engine.runs.cluster.documents import Clusters
 from tile_engine.engine.runs.cluster.match import numbering_to_be
 from tile_engine.engine.runs.cluster.settings import TrainedClusterSettings
+from tile_engine.engine.runs.cluster.trained import check_channels
 from tile_engine.errors import SettingsError
 
 
@@ -42,10 +43,23 @@ def test_what_contradicts_the_networks_is_refused_before_anything_is_written(min
         ({"trained": str(tmp_path)}, "holds no run"),
         ({"trained": ""}, "--trained names no run"),
         ({"trained": str(mini.out), "k": 4}, "k"),
+        ({"trained": str(mini.out), "level": 50}, "--level 50: the finest level of this run has"),
     ):
         with pytest.raises(SettingsError, match=words):
             tile_engine.cluster(mini.slides, out, options=options(), **settings)
         assert not (out / "models").exists()
+
+
+def test_images_of_other_channels_are_refused_before_any_work(mini: Any, tmp_path: Path) -> None:
+    def job(channels: int, trained: Path) -> Any:
+        settings = SimpleNamespace(trained=str(trained / "models" / "clusterer.json"))
+        return SimpleNamespace(settings=settings, slides={"a": SimpleNamespace(channels=channels)})
+
+    with pytest.raises(SettingsError, match=r"see 3 channels, and these images have 1: ") as caught:
+        check_channels(job(1, mini.out))
+    assert caught.value.code == "E_TRAINED"
+    check_channels(job(3, mini.out))
+    check_channels(job(1, tmp_path))  # the run is gone: its networks were taken already, or tell
 
 
 def test_a_new_folder_without_new_images_is_refused(mini: Any, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def test_the_table_holds_what_is_named_for_each_volume(out: Path, job: Job[Any])
     assert table.X.shape == (6, 2) and np.allclose(table.X.sum(1), 1, atol=1e-5)
     assert table.obs["named"].tolist() == [list(table.var_names)[i] for i in table.X.argmax(1)]
     assert table.obs["fold"].tolist() == [fold_of(job, image) for image in job.slides]
+    assert sorted(table.obs["age"]) == [20.0, 21.0, 22.0, 23.0, 24.0, 25.0], "a column of the list"
 
 
 def test_figures_are_those_of_the_table(out: Path, document: Evaluation) -> None:

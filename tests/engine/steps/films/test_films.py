@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,11 @@ from PIL import Image
 
 from tile_engine import ClusterOptions, RunOptions, open_run
 from tile_engine.engine.api.running import run
+from tile_engine.engine.pipeline.image_documents import read_images, write_images
+from tile_engine.engine.pipeline.unit import Unit
+from tile_engine.engine.runs.anomaly.films import FILMS
+from tile_engine.engine.runs.anomaly.table import write_row_table
+from tile_engine.engine.runs.classify.table import write_film_table
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.start import resume
 from tile_engine.engine.steps.films.index import film_index
@@ -146,3 +152,23 @@ def test_a_stage_done_again_reads_the_heading_of_the_list_and_refuses_a_column_t
     with pytest.raises(SettingsError, match=r"the list has no such column.*Did you mean sex"):
         resume(out, options=options, label="Sexx")
     assert {path: path.read_bytes() for path in sorted(out.glob("*.json"))} == before
+
+
+def test_tables_of_films_have_the_columns_of_the_list(finished: Callable[[str, str], Any], tmp_path: Path) -> None:
+    """Of runs that score films and of runs that classify them, with the list's columns changed after the run."""
+    for name, write in (("anomaly", partial(write_row_table, medium=FILMS)), ("classify", write_film_table)):
+        out = finished(name, "films").copy(tmp_path / name)
+        job, records = load(out), {}
+        for batch, record in read_images(job.folder).items():
+            further = {"age": "61.5", "part": "left"}
+            files = [f if f.total > 1 else replace(f, columns={**f.columns, **further}) for f in record.films]
+            records[batch] = replace(record, films=tuple(files))
+        write_images(job.folder, records)
+        before = open_run(out).table("films").obs
+        write(job, Unit("table", "table"))
+        table = open_run(out).table("films").obs
+        part = "list part" if "part" in before else "part"
+        assert {*table} - {*before} == {"age", part}
+        alone = ~table["name"].str.contains("set.npz")
+        assert 12 <= alone.sum() < 30 and (table["age"][alone] == 61.5).all() and table["age"][~alone].isna().all()
+        assert (table[part][alone] == "left").all() and (table[part][~alone] == "").all()

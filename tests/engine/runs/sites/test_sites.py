@@ -12,14 +12,24 @@ import pytest
 import tile_engine
 from tile_engine.engine.pipeline.documents import read_document
 from tile_engine.engine.pipeline.job import Job
+from tile_engine.engine.pipeline.record import rejection_of_image
 from tile_engine.engine.runs.sites.cautions import cautions_of
 from tile_engine.engine.runs.sites.check_maps import checked_images
 from tile_engine.engine.runs.sites.documents import EVALUATION, EXPLANATIONS, Evaluation, Explanations
-from tile_engine.engine.runs.sites.evaluate import BASELINE, DISCRIMINANT, HEADER, NETWORK
+from tile_engine.engine.runs.sites.evaluate import (
+    BASELINE,
+    DISCRIMINANT,
+    HEADER,
+    NETWORK,
+    evaluation,
+    probabilities_of_volumes,
+)
 from tile_engine.engine.runs.sites.explain import prepared_cells
-from tile_engine.engine.runs.sites.folds import fold_of, folds_of
+from tile_engine.engine.runs.sites.folds import fold_by_image, fold_of, folds_of
 from tile_engine.engine.runs.sites.networks import load_network
+from tile_engine.engine.runs.sites.rows import store_features, stored_features
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.runtime.manifest import update_rejected
 from tile_engine.models.explanation.gradcam import evidence_maps
 from tile_engine.models.networks.autoencoder import to_float
 from tile_engine.stores.image import StoredImage
@@ -121,3 +131,18 @@ def test_a_header_that_tells_and_a_control_that_fails_are_cautioned(job: Job[Any
     headlines = " ".join(headline for headline, _ in cautions_of(job, told, explanations))
     assert "header alone names the site" in headlines and "as well as the true ones" in headlines
     assert "fewer folds" in headlines and "have fewer than 10 subjects" in headlines
+
+
+def test_the_others_keep_their_rows_when_an_image_is_rejected_after_the_training(
+    finished: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    job = load(finished("sites", "volumes").copy(tmp_path / "out"))
+    folds, probabilities, features = fold_by_image(job), probabilities_of_volumes(job), stored_features(job, "fold-1")
+    gone = list(job.slides)[1]
+    later = update_rejected(job, gone, rejection_of_image(job.slides[gone], "E_TIMEOUT", "too slow", "gradcam"))
+    assert list(later.slides_before("networks")) == list(job.slides) and gone not in later.slides
+    assert fold_by_image(later) == {image: fold for image, fold in folds.items() if image != gone}
+    assert np.array_equal(probabilities_of_volumes(later), np.delete(probabilities, 1, 0))
+    assert evaluation(later, probabilities_of_volumes(later)).images == 5
+    store_features(later, "fold-1", stored_features(later, "fold-1"))  # as a repair does
+    assert np.array_equal(stored_features(later, "fold-1"), np.delete(features, 1, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 import torch
 
 import tile_engine
+from tile_engine.engine.pipeline.documents import read_document
+from tile_engine.engine.pipeline.unit import Unit
+from tile_engine.engine.runs.sites.documents import EVALUATION, Evaluation
 from tile_engine.engine.runs.sites.tiles import SiteNetwork
 from tile_engine.engine.runtime.load import load
 from tile_engine.models.explanation.gradcam import evidence_maps
@@ -53,3 +57,19 @@ def test_cells_divide_stride_and_halo(patch: int, step: int, cell: int) -> None:
     (answer,) = model(iter([np.full((2, 1, patch, patch), 90, np.uint8)]))
     assert model.cell == cell and answer["gradcam"].shape == (2, 1, step // cell, step // cell)
     assert set(SiteNetwork(network, patch, step, 1, explains=False).outputs) == {"site_probability"}
+
+
+def test_a_list_that_states_no_site_of_the_judged_slides_gets_a_report_without_figures(
+    finished: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    job = load(finished("sites", "slides").copy(tmp_path / "out"))
+    unstated = {
+        image: replace(r, site="" if r.columns["split"] == "test" else r.site) for image, r in job.slides.items()
+    }
+    for name in ("evaluate", "report"):
+        step = job.pipeline.steps[name]
+        step.execute(replace(job, slides=unstated), Unit(name, name))
+    document = read_document(job.folder, EVALUATION, Evaluation)
+    assert document.counts == (0, 0) and document.shuffled == () and document.majority is None
+    text = (job.folder.out / "report.html").read_text()
+    assert "is not known: networks named the sites of 1 slides" in text and "Shuffled sites" not in text

@@ -15,10 +15,13 @@ import tile_engine
 from tile_engine.engine.pipeline.documents import read_document
 from tile_engine.engine.pipeline.unit import Unit
 from tile_engine.engine.runs.sites.documents import EVALUATION, Evaluation
+from tile_engine.engine.runs.sites.slides import owner_rows, patches_of
 from tile_engine.engine.runs.sites.tiles import SiteNetwork
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.steps.autoencoder import all_patches
 from tile_engine.models.explanation.gradcam import evidence_maps
 from tile_engine.models.networks.classifier import Classifier
+from tile_engine.stores.array import StoredArray
 from tile_engine.stores.image import StoredImage
 
 
@@ -73,3 +76,15 @@ def test_a_list_that_states_no_site_of_the_judged_slides_gets_a_report_without_f
     assert document.counts == (0, 0) and document.shuffled == () and document.majority is None
     text = (job.folder.out / "report.html").read_text()
     assert "is not known: networks named the sites of 1 slides" in text and "Shuffled sites" not in text
+
+
+def test_patches_of_a_slide_are_read_without_those_of_others(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = load(out)
+    patches, owners, read = all_patches(job), owner_rows(job), StoredArray.read
+    sizes: list[int] = []
+    monkeypatch.setattr(StoredArray, "read", lambda array, box: sizes.append(box.shape[0]) or read(array, box))
+    for row, slide in enumerate(job.slides):
+        own = patches[owners == row]
+        assert np.array_equal(patches_of(job, slide, 2), own[[0, -1]] / np.float32(255))
+        assert sizes.count(1) == 2 and max(sizes) <= len(owners)
+        sizes.clear()

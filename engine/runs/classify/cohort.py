@@ -48,7 +48,7 @@ class FilmCohort:
 
     @property
     def learned_first(self) -> Array:
-        """bool (film,): films of the task that is learned first, with a label and of subjects who are not in the task itself."""
+        """bool (film,): films of the task that is learned first, with a label, of subjects who are not in the task itself."""
         apart = ~np.isin(self.subjects, self.subjects[self.usable])
         return np.asarray(self.of_pretraining & (self.pretraining_labels != "") & apart)
 

@@ -13,6 +13,7 @@ import tile_engine
 from tile_engine.engine.pipeline.documents import read_document
 from tile_engine.engine.pipeline.job import Job
 from tile_engine.engine.pipeline.record import rejection_of_image
+from tile_engine.engine.pipeline.unit import Unit
 from tile_engine.engine.runs.sites.cautions import cautions_of
 from tile_engine.engine.runs.sites.check_maps import checked_images
 from tile_engine.engine.runs.sites.documents import EVALUATION, EXPLANATIONS, Evaluation, Explanations
@@ -146,3 +147,17 @@ def test_the_others_keep_their_rows_when_an_image_is_rejected_after_the_training
     assert evaluation(later, probabilities_of_volumes(later)).images == 5
     store_features(later, "fold-1", stored_features(later, "fold-1"))  # as a repair does
     assert np.array_equal(stored_features(later, "fold-1"), np.delete(features, 1, 0))
+
+
+def test_a_site_that_loses_all_its_images_after_the_training_keeps_its_number(
+    finished: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    job = load(finished("sites", "volumes").copy(tmp_path / "out"))
+    lost = [record for record in job.slides.values() if record.site == "site0"]
+    for record in lost:
+        job = update_rejected(job, record.id, rejection_of_image(record, "E_TIMEOUT", "too slow", "gradcam"))
+    for name in ("evaluate", "check", "table", "report"):
+        job.pipeline.steps[name].execute(job, Unit(name, name))
+    document = read_document(job.folder, EVALUATION, Evaluation)
+    assert document.sites == ("site0", "site1") and document.counts == (0, 3) and set(document.headers) == {"site1"}
+    assert document.methods[HEADER].accuracy == 1  # the only site that is left to learn

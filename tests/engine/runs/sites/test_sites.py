@@ -161,3 +161,11 @@ def test_a_site_that_loses_all_its_images_after_the_training_keeps_its_number(
     document = read_document(job.folder, EVALUATION, Evaluation)
     assert document.sites == ("site0", "site1") and document.counts == (0, 3) and set(document.headers) == {"site1"}
     assert document.methods[HEADER].accuracy == 1  # the only site that is left to learn
+
+
+def test_all_methods_are_judged_on_the_images_that_the_network_judges(job: Job[Any]) -> None:
+    probabilities = probabilities_of_volumes(job)
+    probabilities[0] = np.nan  # as of a slide without tissue
+    found = evaluation(job, probabilities)
+    rights = [5 * float(one.accuracy or 0) for one in found.methods.values()]
+    assert sum(found.counts) == 5 and np.allclose(rights, np.round(rights))

@@ -232,17 +232,23 @@ def gpu_errors() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        message = str(error).splitlines()[0]
-        if is_out_of_memory(error):
-            raise _no_room("a single batch", message) from error
-        if not is_gpu_failure(error):
-            raise
-        leave_worker(message)
-        raise MachineError(
-            f"the GPU fails ({message}). Written results are safe: check the GPU with `nvidia-smi -q`, then "
-            "run the same command again.",
-            "E_GPU_FAILED",
-        ) from error
+        check_gpu_error(error)
+        raise
+
+
+def check_gpu_error(error: RuntimeError) -> None:
+    """Raise MachineError (E_GPU_MEMORY, E_GPU_FAILED) for an error of the GPU, on a worker whose GPU fails after it left."""
+    message = str(error).partition("\n")[0]
+    if is_out_of_memory(error):
+        raise _no_room("a single batch", message) from error
+    if not is_gpu_failure(error):
+        return
+    leave_worker(message)
+    raise MachineError(
+        f"the GPU fails ({message}). Written results are safe: check the GPU with `nvidia-smi -q`, then "
+        "run the same command again.",
+        "E_GPU_FAILED",
+    ) from error
 
 
 def _no_room(what: str, message: str) -> MachineError:

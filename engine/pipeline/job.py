@@ -10,6 +10,7 @@ from ...stores.folder import Folder
 from ...stores.image import StoredImage
 from ...stores.slides.guarded import Piece
 from ...stores.source import Source
+from .fingerprints import rejects_before
 from .record import ImageRecord, digest
 from .settings import RunSettings
 
@@ -36,6 +37,20 @@ class Job(Generic[S]):
     pipeline: Pipeline
     crashing: dict[str, tuple[Piece, ...]] = field(default_factory=dict)
     """Image id -> tiles that crash the process that decodes them; they are masked."""
+    opened: dict[str, ImageRecord] = field(default_factory=dict)
+    """Images that could be opened, by id, in the order of `slides`: those that a step rejected too."""
+    rejecting: dict[str, str] = field(default_factory=dict)
+    """Id of an image that a step rejected -> that step."""
+
+    def slides_before(self, step: str) -> dict[str, ImageRecord]:
+        """Images that were in use when a step began, by id: with those that it or a later step rejected.
+
+        What a step learned of the whole cohort stays what it was, whatever later steps reject.
+        """
+        if not self.rejecting:
+            return self.slides
+        gone = {image for image, name in self.rejecting.items() if rejects_before(self.pipeline, name, step)}
+        return {image: record for image, record in self.opened.items() if image not in gone}
 
     @property
     def modality(self) -> Modality:

@@ -29,10 +29,12 @@ def _load(out: Path, stamp: tuple[int, ...]) -> Job[RunSettings]:
     if not (out / "slides.json").exists():  # it is written before run.json
         raise CorruptError(f"{out / 'slides.json'} is missing: it was written and then lost.")
     rejected = read_rejected(folder)
-    records = {s: r for s, r in _records(out, _stamp(out / "slides.json")).items() if s not in rejected}
+    opened = _records(out, _stamp(out / "slides.json"))
+    records = {s: r for s, r in opened.items() if s not in rejected}
+    rejecting = {s: r.step for s, r in rejected.items() if s in opened}
     settings = settings_of(run.settings, found.variant.settings)
     crashing = {s: tuple(tile.piece for tile in tiles) for s, tiles in read_quarantined(folder).items()}
-    return Job(folder, settings, run.spacing, records, run.fingerprints, found, crashing)
+    return Job(folder, settings, run.spacing, records, run.fingerprints, found, crashing, opened, rejecting)
 
 
 @lru_cache(maxsize=1)

@@ -82,7 +82,8 @@ def perform_of(job: Job[RunSettings], unit: Unit, replica: Replica | None = None
             f"memory ran out in step {unit.step!r} of {unit.name}: use fewer workers.", "E_MEMORY"
         ) from error
     except Exception as error:
-        _no_fault_of_the_slide(error, out)
+        _no_fault_of_the_disk(error, out)
+        _no_fault_of_the_gpu(job, error)
         if not unit.slide:
             raise
         # One slide's surprise must not end the others' work: it is recorded with its trace, and the run goes on.
@@ -127,7 +128,7 @@ def _unchanged(job: Job[RunSettings], unit: Unit) -> None:
         )
 
 
-def _no_fault_of_the_slide(error: Exception, out: Path) -> None:
+def _no_fault_of_the_disk(error: Exception, out: Path) -> None:
     """Raise an error that ends the run if OUT's disk is full or fails; otherwise every slide would be rejected."""
     if not isinstance(error, OSError):
         return
@@ -144,6 +145,14 @@ def _no_fault_of_the_slide(error: Exception, out: Path) -> None:
             "is safe; repair the disk and run the same command again.",
             "E_OUT_FAILS",
         ) from error
+
+
+def _no_fault_of_the_gpu(job: Job[RunSettings], error: Exception) -> None:
+    """Raise an error that ends the run if the GPU fails or its memory is full; otherwise every slide would be rejected."""
+    if job.settings.device == "cuda" and isinstance(error, RuntimeError):
+        from ..compute.gpu_stream import check_gpu_error
+
+        check_gpu_error(error)
 
 
 def _amount(facts: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from ...stores.frame import Array
 from .figure import MARGIN, QUIET_INK, TITLE_HEIGHT, house_style, new_figure, panel, save, write_title
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#6a6f76")
+LINES = ("-", "--", ":", "-.")
+"""Styles of lines, taken in turn where there are more curves than colours."""
 SIDE, GAP = 3.2, 0.9
 """Inches: a panel, between panels."""
 
@@ -33,15 +36,16 @@ def classifier_curves(
     top = MARGIN + TITLE_HEIGHT + 0.3
     left = panel(figure, MARGIN + 0.5, top, (SIDE, SIDE))
     left.plot([0, 1], [0, 1], color="#d5d8dc", linewidth=1)
-    for colour, (name, (labels, scores)) in zip(COLOURS, rocs.items(), strict=False):
-        left.plot(*roc(labels, scores), color=colour, label=name)
+    looks = cycle((colour, line) for line in LINES for colour in COLOURS)
+    for (colour, line), (name, (labels, scores)) in zip(looks, rocs.items(), strict=False):
+        left.plot(*roc(labels, scores), color=colour, linestyle=line, label=name)
     if point is not None:
         left.plot(*point, marker="o", color=COLOURS[0], markersize=6, linestyle="none", label="at the threshold")
     left.set(xlim=(0, 1), ylim=(0, 1.01))
     left.set_xlabel("1 − specificity", color=QUIET_INK, fontsize=9)
     left.set_ylabel("sensitivity", color=QUIET_INK, fontsize=9)
     if rocs:
-        left.legend(loc="lower right", fontsize=8)
+        left.legend(loc="lower right", fontsize=8 if len(rocs) <= len(COLOURS) else 6)
     left.set_gid("roc")
     right = panel(figure, MARGIN + 0.5 + SIDE + GAP, top, (SIDE, SIDE))
     right.plot([0, 1], [0, 1], color="#d5d8dc", linewidth=1)

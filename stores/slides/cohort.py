@@ -176,12 +176,21 @@ def _listed(path: Path, kind: InputKind) -> Cohort:
 
 
 def _named_apart(entries: list[SlideEntry], root: Path) -> list[SlideEntry]:
-    """Entries outside the root of which several have one name, named by their paths below a common folder."""
+    """The entries, of which no two have one name: files outside the root of which several have one name, or a file inside has
+    it too, are named by their paths below a common folder, as is that file."""
     counts = Counter(entry.name for entry in entries)
-    outside = [e for e in entries if counts[e.name] > 1 and _relative(e.path, root).startswith("../")]
-    common = _common([entry.path.absolute().parent for entry in outside]) if outside else Path()
-    names = {id(e): _relative(e.path, common) + _inside(e.part) for e in outside if common != Path()}
+    same = [entry for entry in entries if counts[entry.name] > 1]
+    outside = [entry for entry in same if _relative(entry.path, root).startswith("../")]
+    inside = [entry for entry in same if entry not in outside and entry.name in {one.name for one in outside}]
+    folders = [*(entry.path.parent for entry in outside), *([root] if inside else [])]
+    common = _common([_plain(folder) for folder in folders]) if folders else Path()
+    names = {id(e): _relative(e.path, common) + _inside(e.part) for e in (*outside, *inside) if common != Path()}
     return [replace(entry, name=names.get(id(entry), entry.name)) for entry in entries]
+
+
+def _plain(folder: Path) -> Path:
+    """The absolute path of a folder, without `..`."""
+    return folder.absolute() if isinstance(folder, ObjectPath) else Path(os.path.normpath(folder.absolute()))
 
 
 def _entry(one: Seen, root: Path) -> SlideEntry:

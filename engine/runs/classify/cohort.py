@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....stores.frame import Array
-from ....stores.lists.spellings import plain_spelling
+from ....stores.lists.spellings import listed_spelling, plain_spelling
 from ...pipeline.job import Job
 from ...steps.films.index import FilmIndex, film_index
 from ...steps.films.layout import first_row
@@ -33,8 +33,9 @@ class FilmCohort:
     index: FilmIndex
 
     def numbered_as(self, classes: tuple[str, ...]) -> FilmCohort:
-        """The cohort with labels as networks number them; those that the networks do not know are -1."""
-        place = np.array([classes.index(name) if name in classes else -1 for name in self.classes] + [-1])
+        """The cohort with labels as networks number them, in any spelling; those that the networks do not know are -1."""
+        known = [listed_spelling(name, classes) for name in self.classes]
+        place = np.array([classes.index(name) if name in classes else -1 for name in known] + [-1])
         return replace(self, classes=classes, labels=place[self.labels])
 
     @property
@@ -44,6 +45,12 @@ class FilmCohort:
     @property
     def sites(self) -> Array:
         return np.char.strip(self.index.texts["site"].astype(str))
+
+    @property
+    def learned_first(self) -> Array:
+        """bool (film,): films of the task that is learned first, with a label, of subjects who are not in the task itself."""
+        apart = ~np.isin(self.subjects, self.subjects[self.usable])
+        return np.asarray(self.of_pretraining & (self.pretraining_labels != "") & apart)
 
     @property
     def pretraining_labels(self) -> Array:

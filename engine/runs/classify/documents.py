@@ -35,7 +35,7 @@ class Folds(Document):
     """Site -> label -> films."""
     subjects: int
     learned: tuple[str, ...] = ()
-    """Digests of the subjects that the final network was trained on."""
+    """Digests of the subjects that the final network was trained on, in plain spelling; of earlier versions as listed."""
     intensities: tuple[JsonNumber, ...] = ()
     """1st and 99th percentile of the mean intensity of the labelled films."""
     notes: tuple[str, ...] = ()

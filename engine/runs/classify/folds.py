@@ -88,7 +88,7 @@ def _document(cohort: FilmCohort, division: Division) -> Folds:
         },
         stated=division.stated,
         repeats=len({name.split("-fold-")[0] for name in division.parts if name.startswith("repeat-")}) or 1,
-        pretraining=dict(sorted(Counter(cohort.pretraining_labels[cohort.of_pretraining].tolist()).items())),
+        pretraining=dict(sorted(Counter(cohort.pretraining_labels[cohort.learned_first].tolist()).items())),
         sites={str(site): _counts(cohort, labelled & (sites == site)) for site in np.unique(sites[labelled]) if site},
         subjects=len(np.unique(cohort.subjects[labelled])),
         learned=learned_by(cohort, division),
@@ -98,9 +98,9 @@ def _document(cohort: FilmCohort, division: Division) -> Folds:
 
 
 def learned_by(cohort: FilmCohort, division: Division) -> tuple[str, ...]:
-    """Digests of the subjects that the final network has seen, to find them among new films."""
-    seen = np.isin(division.parts[FINAL], (TRAIN, VALIDATION)) | cohort.of_pretraining
-    return tuple(sorted({digest(subject) for subject in cohort.subjects[seen].tolist()}))
+    """Digests of the subjects that the final network has seen, in plain spelling, to find them among new films."""
+    seen = np.isin(division.parts[FINAL], (TRAIN, VALIDATION)) | cohort.learned_first
+    return tuple(sorted({digest(plain_spelling(subject)) for subject in cohort.subjects[seen].tolist()}))
 
 
 def _counts(cohort: FilmCohort, rows: Array) -> dict[str, int]:

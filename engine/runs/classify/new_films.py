@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ....stores.lists.spellings import listed_spelling, plain_spelling
 from ...pipeline.documents import read_document
 from ...pipeline.job import Job
 from ...pipeline.record import digest
@@ -34,13 +35,14 @@ def write_new_folds(job: Job[TrainedFilmSettings], unit: Unit) -> Outcome:
 
 
 def differences(cohort: FilmCohort, origin: Folds, classes: tuple[str, ...]) -> Iterator[str]:
-    """What tells the new films from those that the network was trained on."""
-    unknown = sorted(set(cohort.classes) - set(classes))
+    """What tells the new films from those that the network was trained on; other spellings of a value are that value."""
+    unknown = sorted(name for name in cohort.classes if listed_spelling(name, classes) not in classes)
     if unknown:
         count = int(np.isin(cohort.labels, [cohort.classes.index(name) for name in unknown]).sum())
         yield f"{count:,} films have labels that the network does not know ({', '.join(unknown[:5])}): they count in no figure"
     learned = set(origin.learned)
-    if seen := sum(digest(subject) in learned for subject in cohort.subjects[cohort.usable].tolist()):
+    subjects = cohort.subjects[cohort.usable].tolist()
+    if seen := sum(bool({digest(one), digest(plain_spelling(one))} & learned) for one in subjects):
         yield (
             f"{seen:,} films are of subjects that the network was trained on, by their names: figures that count "
             "them are too good"
@@ -55,7 +57,7 @@ def differences(cohort: FilmCohort, origin: Folds, classes: tuple[str, ...]) -> 
                 f"intensity {low:.2f} to {high:.2f}): its figures do not hold for them"
             )
     sites = set(cohort.sites[cohort.usable].tolist()) - {""}
-    strange = sorted(sites - set(origin.sites))
+    strange = sorted(site for site in sites if listed_spelling(site, origin.sites) not in origin.sites)
     if strange and origin.sites:
         names = ", ".join(strange[:5])
         yield f"the network was trained on no film of {names} ({len(strange)} sites): its figures may not hold there"

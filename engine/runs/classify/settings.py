@@ -136,3 +136,7 @@ class TrainedFilmSettings(JudgedFilmSettings):
     @classmethod
     def _as_trained(cls, values: Any) -> Any:
         return with_settings_of_run(values) if isinstance(values, dict) else values
+
+    @property
+    def needs_labels(self) -> bool:
+        return False

@@ -132,10 +132,8 @@ def _films_of_task(
     from ....models.evaluation.subject_splits import subject_split
     from ....models.training.film_training import LabelledFilms
 
-    texts = cohort.pretraining_labels
-    apart = ~np.isin(cohort.subjects, cohort.subjects[cohort.usable])
-    rows = np.flatnonzero(cohort.of_pretraining & (texts != "") & apart)
-    names, labels = np.unique(texts[rows], return_inverse=True)
+    rows = np.flatnonzero(cohort.learned_first)
+    names, labels = np.unique(cohort.pretraining_labels[rows], return_inverse=True)
     subjects = cohort.subjects[rows]
     counts = {str(name): len(np.unique(subjects[labels == k])) for k, name in enumerate(names)}
     if len(names) < 2 or min(counts.values()) < LEAST_SUBJECTS:

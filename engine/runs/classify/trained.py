@@ -53,14 +53,18 @@ def with_settings_of_run(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_trained(job: Job[TrainedFilmSettings]) -> None:
-    """Raises SettingsError (E_TRAINED) where no run is named, and for a rule of columns that the list lacks."""
+    """Raises SettingsError (E_TRAINED) where no run is named, and for a rule or label that was asked for and the list lacks."""
+    from ....stores.folder import Folder
+    from ....stores.remote import to_path
+    from ...pipeline.documents import find_run
     from ...steps.films.index import check_rule
 
-    check_rule(job)
     if not job.settings.trained:
         raise SettingsError(
             "--trained names no run: give the folder of a finished run that classifies films.", "E_TRAINED"
         )
+    run = find_run(Folder(to_path(job.settings.trained).parent.parent))
+    check_rule(job, taken=run.settings if run else job.settings.model_dump(include={"label", "normal_if"}))
 
 
 def take_network(job: Job[TrainedFilmSettings], unit: Unit) -> Outcome:

@@ -26,6 +26,10 @@ def combat_figures(
         part = None if values is None else values[train]
         if reason := why_not(embeddings[train], cohort.sites[train], part):
             return _without(reason), left_out
+        if not set(cohort.sites[test].tolist()) <= set(cohort.sites[train].tolist()):
+            return _without(
+                "all scans of a site are of one person, without whom ComBat cannot be fitted to it"
+            ), left_out
         combat = fit_combat(embeddings[train], cohort.sites[train], part)
         rows = np.concatenate([train, test])
         changed = np.full(embeddings.shape, np.nan)

@@ -8,20 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import CorruptError
 from ....models.harmonization.blur import mean_spectrum, relative_blur
 from ....models.harmonization.measures import Measures
 from ....stores.frame import Array, Box
 from ...pipeline.job import Job
 from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
-from ...steps.checkpoints import checkpoint_slot, device_of, find_record, save_model
+from ...steps.checkpoints import checkpoint_slot, device_of, save_model
 from .documents import LightRecord
 from .light_generator import LightGenerator, shift_of
 from .measure import measures_of
 from .pieces import Pieces, pieces_of
 from .settings import HarmonizeSettings
-from .sites import check_sites, sites_of
+from .sites import check_sites, fitted_sources, sites_of
 from .toned import toned
 
 SHIFT_STEPS, SHARPEN_STEPS = 800, 400
@@ -42,19 +41,13 @@ def light_units(job: Job[HarmonizeSettings], step: str) -> Iterator[Unit]:
 
 
 def light_names(job: Job[HarmonizeSettings]) -> dict[str, str]:
-    """Model -> source site."""
-    return {f"light-{i}": site for i, site in enumerate(sites_of(job).sources, 1)}
+    """Model -> source site, whatever images of the sites were rejected since the models were fitted."""
+    return {f"light-{i}": site for i, site in enumerate(fitted_sources(job), 1)}
 
 
 def light_of(job: Job[HarmonizeSettings], site: str) -> str:
-    """The model of a source site, by the models' own records: numbers change where a site has lost all of its images."""
-    for number in range(1, len({record.site for record in job.slides.values()}) + 2):
-        record = find_record(job, f"light-{number}", LightRecord)
-        if record is not None and record.site == site:
-            return f"light-{number}"
-    raise CorruptError(
-        f"{job.folder.out / 'models'} holds no light generator of site {site!r}: run the same command again."
-    )
+    """The model of a source site."""
+    return next(name for name, source in light_names(job).items() if source == site)
 
 
 def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:

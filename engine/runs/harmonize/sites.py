@@ -10,6 +10,7 @@ from ....errors import SettingsError
 from ....models.seeds import numpy_generator
 from ....stores.lists.spellings import listed_spelling
 from ...pipeline.job import Job
+from ...pipeline.record import ImageRecord
 from ...steps.checkpoints import find_record
 from ...steps.split_column import check_split, learned_and_judged
 from .documents import GeneratorRecord
@@ -45,7 +46,23 @@ class Sites:
 
 def sites_of(job: Job[HarmonizeSettings]) -> Sites:
     """The sites, from the list's column `site` and the settings `from` and `to`. Raises SettingsError as `check_sites`."""
-    settings, records = job.settings, job.slides
+    records = job.slides
+    target, sources = _target_and_sources(job, records)
+    of_site = {
+        site: tuple(image for image, record in records.items() if record.site == site) for site in (*sources, target)
+    }
+    held_out, why = _stated(job) or _held_out(job, of_site)
+    return Sites(target, sources, of_site, held_out, why)
+
+
+def fitted_sources(job: Job[HarmonizeSettings]) -> tuple[str, ...]:
+    """The sources as they were when the generators were fitted, whatever images of them were rejected since."""
+    return _target_and_sources(job, job.slides_before(STEP))[1]
+
+
+def _target_and_sources(job: Job[HarmonizeSettings], records: dict[str, ImageRecord]) -> tuple[str, tuple[str, ...]]:
+    """Of these images. A source of `from` that has lost all of its images since the generators were fitted is none any more."""
+    settings = job.settings
     known = sorted({record.site for record in records.values() if record.site})
     target = listed_spelling(settings.to, known)
     if target not in known:
@@ -54,8 +71,9 @@ def sites_of(job: Job[HarmonizeSettings]) -> Sites:
             f"{', '.join(known) or 'no image has a site; add the column to the list'}.",
             "E_NO_SITE",
         )
-    named = tuple(listed_spelling(site, known) for site in settings.sources)
-    sources = named or tuple(site for site in known if site != target)
+    lost = {record.site for record in job.slides_before(STEP).values()} - set(known)
+    named = tuple(listed_spelling(site, [*known, *lost]) for site in settings.sources)
+    sources = tuple(site for site in named or known if site not in lost and (named or site != target))
     unknown = [f"there is no site {site!r}" for site in sources if site not in known]
     unknown += [f"{target!r} is the target of --to" for site in sources if site == target]
     if unknown or not sources:
@@ -64,11 +82,7 @@ def sites_of(job: Job[HarmonizeSettings]) -> Sites:
             f"`site` has {', '.join(known)}.",
             "E_NO_SITE",
         )
-    of_site = {
-        site: tuple(image for image, record in records.items() if record.site == site) for site in (*sources, target)
-    }
-    held_out, why = _stated(job) or _held_out(job, of_site)
-    return Sites(target, sources, of_site, held_out, why)
+    return target, sources
 
 
 def _stated(job: Job[HarmonizeSettings]) -> tuple[frozenset[str], str] | None:

@@ -15,7 +15,7 @@ from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import device_of, write_document
 from .documents import EXPLANATIONS, Checked, Explained, Explanations
 from .explain import GRADCAM, explained_units, prepared_cells
-from .folds import cohort_of, fold_of
+from .folds import cohort_of, fold_by_image
 from .networks import load_network
 from .settings import SitesSettings
 
@@ -40,9 +40,9 @@ def check_maps(job: Job[SitesSettings], unit: Unit) -> Outcome:
     checks = []
     with outcome.clock("compute"), threadpool_limits(1):  # the last digits depend on the threads
         torch.set_num_threads(job.settings.threads)
-        device, chosen = device_of(job), checked_images(job)
+        device, chosen, folds = device_of(job), checked_images(job), fold_by_image(job)
         for number, image in enumerate(chosen, 1):
-            network = load_network(job, fold_of(job, image)).to(device)
+            network = load_network(job, folds[image]).to(device)
             checks.append(checked(image, network, to_float(prepared_cells(job, image))[0].to(device)))
             ProgressFile(job.folder.out).tell("check maps", number, len(chosen), {})
     document = Explanations(shares=SHARES, maps=tuple(explained(job)), checks=tuple(checks))
@@ -54,7 +54,7 @@ def check_maps(job: Job[SitesSettings], unit: Unit) -> Outcome:
 def checked_images(job: Job[Any]) -> list[str]:
     """The images to check: of each site in turn, in the order of the run."""
     sites = cohort_of(job).sites
-    images = [image for image in job.slides if job.settings.gradcam and fold_of(job, image)]
+    images = list(fold_by_image(job)) if job.settings.gradcam else []
     rows = {image: int(sites[row]) for row, image in enumerate(job.slides)}
     turns: dict[int, int] = {}
     keys = {}

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ....models.evaluation.site_classifier import SiteAccuracy
+from ....models.evaluation.site_classifier import Learner, SiteAccuracy
 from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...steps.checkpoints import write_document
-from .documents import EVALUATION, Accuracy, Evaluation, FoldSize, Shuffled
+from ...steps.checkpoints import read_record, write_document
+from .documents import EVALUATION, Accuracy, Evaluation, FoldSize, Shuffled, SiteRecord
 from .folds import cohort_of, folds_of, why_fewer
 from .networks import known_rows, load_network, rows_of, shuffled_names, sites_of
 from .rows import stored_features
@@ -66,49 +66,53 @@ def evaluation(job: Job[FoldSettings], probabilities: Array) -> Evaluation:
     )
 
     cohort, folds = cohort_of(job), folds_of(job)
-    sites, headers = cohort.sites, header_numbers(job)
+    sites, headers, texture = cohort.sites, header_numbers(job), textures(job)
     judged = known_rows(np.sort(np.concatenate([rows for _, rows in folds.values()])), sites)
     judged = judged[np.isfinite(probabilities[judged]).all(1)]  # a slide without tissue is not judged
-    named = np.full(len(sites), -1)
-    named[judged] = probabilities[judged].argmax(1)
-    texture = textures(job)
+    named = probabilities[judged].argmax(1)
+
+    def figure_of(learner: Learner) -> SiteAccuracy:
+        """Of the images that the network judges: figures of other images could not be compared."""
+        return accuracy_of(_named(job, _or_the_only(learner, sites))[judged], sites[judged])
+
     figures = {
-        NETWORK: accuracy_of(named, sites),
-        BASELINE: accuracy_of(_named(job, logistic_learner(texture, sites)), sites),
-        DISCRIMINANT: accuracy_of(_named(job, discriminant_learner(texture, sites)), sites),
-        HEADER: accuracy_of(_named(job, header_learner(headers, sites)), sites),
+        NETWORK: accuracy_of(named, sites[judged]),
+        BASELINE: figure_of(logistic_learner(texture, sites)),
+        DISCRIMINANT: figure_of(discriminant_learner(texture, sites)),
+        HEADER: figure_of(header_learner(headers, sites)),
     }
-    majority = float((_named(job, lambda train, test: np.full(len(test), _most(sites[train]))) == sites)[judged].mean())
+    majority = figure_of(lambda train, test: np.full(len(test), _most(sites[train]))).accuracy
+    trained = {name: read_record(job, name, SiteRecord).images for name in folds}
     return Evaluation(
         sites=cohort.names,
         counts=tuple(np.bincount(sites[judged], minlength=len(cohort.names)).tolist()),
         images=len(sites),
         subjects=len(np.unique(cohort.subjects)),
         judged_subjects=len(np.unique(cohort.subjects[judged])),
-        folds={name: FoldSize(trained=len(train), judged=len(test)) for name, (train, test) in folds.items()},
+        folds={name: FoldSize(trained=trained[name], judged=len(test)) for name, (_, test) in folds.items()},
         why=why_fewer(job),
         methods={name: _document(figure) for name, figure in figures.items()},
         majority=majority,
-        confusion=tuple(map(tuple, confusion(sites[judged], named[judged], len(cohort.names)).tolist())),
-        shuffled=tuple(_shuffled(job, texture)),
+        confusion=tuple(map(tuple, confusion(sites[judged], named, len(cohort.names)).tolist())),
+        shuffled=tuple(_shuffled(job, texture)) if len(judged) else (),
         headers=_usual_headers(job),
         header_tells=figures[HEADER].low > majority,
     )
 
 
-def _named(job: Job[FoldSettings], learner: Callable[[Array, Array], Array]) -> Array:
+def _named(job: Job[FoldSettings], learner: Learner) -> Array:
     """The site that a learner names, in the folds of the networks, int (n,); -1 where an image is not judged."""
     sites = cohort_of(job).sites
     named = np.full(len(sites), -1)
     for train, judged in folds_of(job).values():
         rows = known_rows(judged, sites)
-        if len(rows):
+        if len(rows) and len(train):
             named[rows] = learner(train, rows)
     return named
 
 
-def _or_the_only(learner: Callable[[Array, Array], Array], sites: Array) -> Callable[[Array, Array], Array]:
-    """The learner, but where shuffling left one site to train on, that site: no model can be fitted to it."""
+def _or_the_only(learner: Learner, sites: Array) -> Learner:
+    """The learner, but where shuffling or rejections left one site to train on, that site: no model can be fitted to it."""
     return lambda train, test: (
         learner(train, test) if len(set(sites[train].tolist())) > 1 else sites[train[:1]].repeat(len(test))
     )
@@ -131,7 +135,7 @@ def _shuffled(job: Job[FoldSettings], texture: Array) -> list[Shuffled]:
         right: list[bool] = []
         for name, (train, judged) in folds.items():
             rows = known_rows(judged, cohort.sites)
-            if len(rows):
+            if len(rows) and len(train):
                 learner = _or_the_only(ridges[name](sites), sites)
                 right += (learner(train, rows) == sites[rows]).tolist()
         return float(np.mean(right))
@@ -177,8 +181,8 @@ def _usual_headers(job: Job[Any]) -> dict[str, str]:
     usual = {}
     for i, name in enumerate(cohort.names):
         rows = [tuple(np.round(row, 3).tolist()) for row in numbers[cohort.sites == i]]
-        (header, count), *_ = Counter(rows).most_common(1)
-        usual[name] = f"{_header_text(header)} ({count} of {len(rows)})"
+        for header, count in Counter(rows).most_common(1):  # nothing of a site whose images were all rejected
+            usual[name] = f"{_header_text(header)} ({count} of {len(rows)})"
     return usual
 
 

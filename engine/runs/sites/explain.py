@@ -20,7 +20,7 @@ from ...steps.convert.tissue import tissue
 from ...steps.volumes.dataset import Volumes
 from ...steps.volumes.map_layer import map_frame, map_to_grid, write_map
 from ...steps.volumes.mask import given_mask_on
-from .folds import fold_of
+from .folds import fold_by_image, fold_of
 from .networks import load_network
 from .settings import SitesSettings
 
@@ -31,9 +31,8 @@ GRADCAM = "gradcam"
 def explained_units(job: Job[SitesSettings], step: str) -> Iterator[Unit]:
     """One unit for each volume that a network judges."""
     if job.settings.gradcam:
-        for image in job.slides:
-            if fold_of(job, image):
-                yield Unit(step, f"{image}/{step}", image)
+        for image in fold_by_image(job):
+            yield Unit(step, f"{image}/{step}", image)
 
 
 def explain_volume(job: Job[SitesSettings], unit: Unit) -> Outcome:

@@ -18,7 +18,7 @@ from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import checkpoint_slot, device_of, read_record, save_model
 from .documents import SiteRecord
-from .folds import cohort_of, folds_of
+from .folds import Folds, cohort_of, folds_of, trained_cohort, trained_folds, trained_rows
 from .rows import store_features
 from .settings import FoldSettings
 
@@ -48,7 +48,7 @@ class TrainingSet:
 
 
 def training_units(job: Job[FoldSettings], step: str) -> Iterator[Unit]:
-    for name in (*folds_of(job), *shuffled_names(job)):
+    for name in (*trained_folds(job), *shuffled_names(job)):
         yield Unit(step, name)
 
 
@@ -58,8 +58,11 @@ def shuffled_names(job: Job[FoldSettings]) -> list[str]:
 
 
 def rows_of(job: Job[FoldSettings], name: str) -> tuple[Array, Array]:
-    """(training rows, judged rows) of a network. Shuffled networks take the folds in turn."""
-    folds = folds_of(job)
+    """(training rows, judged rows) of a network, of the images in use. Shuffled networks take the folds in turn."""
+    return _of_network(folds_of(job), name)
+
+
+def _of_network(folds: Folds, name: str) -> tuple[Array, Array]:
     if name in folds:
         return folds[name]
     return list(folds.values())[(int(name.rpartition("-")[2]) - 1) % len(folds)]
@@ -70,14 +73,14 @@ def sites_of(job: Job[FoldSettings], name: str) -> Array:
     from ....models.evaluation.shuffled import shuffled_by_subject
     from ....models.seeds import numpy_generator
 
-    cohort = cohort_of(job)
     if not name.startswith(SHUFFLED):
-        return cohort.sites
-    train, source = rows_of(job, name)[0], numpy_generator(job.settings.seed, name)
+        return cohort_of(job).sites
+    cohort, train = trained_cohort(job), _of_network(trained_folds(job), name)[0]
+    source = numpy_generator(job.settings.seed, name)
     while True:  # the true sites are one of the shuffles, and leave two to train on
         sites = shuffled_by_subject(cohort.sites, cohort.subjects, source)
         if len(np.unique(sites[train])) > 1:
-            return sites
+            return np.asarray(sites[trained_rows(job)])
 
 
 def train_network(job: Job[FoldSettings], unit: Unit, *, training_set: Prepared) -> Outcome:

@@ -64,29 +64,19 @@ def _page(
     job: Job[FoldSettings], unit: Unit, pictures: dict[str, Path], *, explanations: Explanations, values: Array
 ) -> ReportPage:
     run, document = read_run(job.folder), read_document(job.folder, EVALUATION, Evaluation)
-    figure = document.methods[NETWORK]
-    facts = (
+    facts = [
         (job.modality.name, str(document.images)),
         ("subjects", str(document.subjects)),
         ("sites", str(len(document.sites))),
         ("rejected", str(len(rejected_rows(job.folder)))),
-        ("accuracy", f"{figure.accuracy:.3f} [{figure.low:.3f}, {figure.high:.3f}]"),
-        ("majority", f"{document.majority:.3f}"),
-    )
-    body = [
-        Section("How well the site is named", text=_reading(job, document), tables=(methods_table(document),)),
-        Section(
-            "Shuffled sites",
-            text=(
-                "The sites were shuffled among subjects, learned and judged anew: what is found then is what the evaluation "
-                "finds where there is nothing to find. It should lie near the majority's accuracy, or near one in "
-                f"{len(document.sites)} where sites are equally frequent.",
-            ),
-            tables=(shuffled_table(document),),
-        ),
-        Section("Which sites are taken for which", tables=(confusion_table(document),)),
-        Section("What the headers say", tables=(headers_table(document),)),
     ]
+    body = []
+    if sum(document.counts):  # images of unknown site count in no figure
+        figure = document.methods[NETWORK]
+        facts.append(("accuracy", f"{figure.accuracy:.3f} [{figure.low:.3f}, {figure.high:.3f}]"))
+        facts.append(("majority", f"{document.majority:.3f}"))
+        body += list(_figures(job, document))
+    body.append(Section("What the headers say", tables=(headers_table(document),)))
     body += list(_explained(pictures, explanations, "" if job.modality.planar else seen(job)))
     if (wrong := misnamed_table(job, document, values)).rows:
         body.append(Section("Images of which another site was named", tables=(wrong,), folded=len(wrong.rows) > 12))
@@ -94,11 +84,25 @@ def _page(
     return ReportPage(
         title=f"Sites: {name_of(job)}",
         subtitle=headline(document, job.modality.name),
-        facts=facts,
+        facts=tuple(facts),
         cautions=tuple(Caution(*one) for one in cautions_of(job, document, explanations)),
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}. Headers, names and private tags of the files were not kept.",
     )
+
+
+def _figures(job: Job[FoldSettings], document: Evaluation) -> Iterator[Section]:
+    yield Section("How well the site is named", text=_reading(job, document), tables=(methods_table(document),))
+    yield Section(
+        "Shuffled sites",
+        text=(
+            "The sites were shuffled among subjects, learned and judged anew: what is found then is what the evaluation "
+            "finds where there is nothing to find. It should lie near the majority's accuracy, or near one in "
+            f"{len(document.sites)} where sites are equally frequent.",
+        ),
+        tables=(shuffled_table(document),),
+    )
+    yield Section("Which sites are taken for which", tables=(confusion_table(document),))
 
 
 def _reading(job: Job[FoldSettings], document: Evaluation) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ...steps.slide_picture import picture_of
 from .check_maps import checked, checked_images
 from .documents import EXPLANATIONS, Explained, Explanations
 from .explain import GRADCAM
-from .folds import cohort_of, fold_of
+from .folds import cohort_of, fold_by_image
 from .networks import load_network
 from .settings import SlideSitesSettings
 from .slides import empty_value, patches_of
@@ -30,14 +30,14 @@ def check_slide_maps(job: Job[SlideSitesSettings], unit: Unit) -> Outcome:
     from ....models.explanation.checks import SHARES
 
     outcome = Outcome()
-    checks = []
+    checks, folds = [], fold_by_image(job)
     with outcome.clock("compute"), threadpool_limits(1):  # the last digits depend on the threads
         torch.set_num_threads(job.settings.threads)
         for slide in checked_images(job):
-            network = load_network(job, fold_of(job, slide)).to(device_of(job))
+            network = load_network(job, folds[slide]).to(device_of(job))
             patch = torch.from_numpy(patches_of(job, slide, 1)[0]).to(device_of(job))
             checks.append(checked(slide, network, patch, fill=empty_value(job)))
-    maps = tuple(_explained(job, slide) for slide in job.slides if job.settings.gradcam and fold_of(job, slide))
+    maps = tuple(_explained(job, slide) for slide in folds if job.settings.gradcam)
     with outcome.clock("write"):
         document = Explanations(shares=SHARES, maps=maps, checks=tuple(checks))
         outcome.files.append(write_document(job, EXPLANATIONS, document))

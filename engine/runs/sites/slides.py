@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....stores.frame import Array
+from ....stores.array import StoredArray
+from ....stores.frame import Array, Box
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.autoencoder import all_patches, budget_of
@@ -42,8 +43,8 @@ def patches_to_learn(job: Job[SlideSitesSettings]) -> TrainingSet:
 
 def owner_rows(job: Job[SlideSitesSettings]) -> Array:
     """Row of each sampled patch's slide among the slides in use, int (n,); -1 where it was rejected since."""
-    slides = list(job.slides)
-    rows = [slides.index(slide) if slide in job.slides else -1 for slide in samples_slides(job)]
+    places = {slide: row for row, slide in enumerate(job.slides)}
+    rows = [places.get(slide, -1) for slide in samples_slides(job)]
     return np.array(rows, np.int64)[drawn(job)[0]]
 
 
@@ -78,5 +79,7 @@ def patches_of(job: Job[SlideSitesSettings], slide: str, most: int) -> Array:
         record, side = job.slides[slide], job.settings.side
         return np.full((1, record.channels, side, side), empty_value(job), np.float32)
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, most).round().astype(int))]
-    patches = all_patches(job)[chosen]
+    array = StoredArray.open(job.folder.samples / "patches")  # all of a large cohort do not fit in memory
+    patch = array.spec.shape[1:]
+    patches = np.concatenate([array.read(Box((row, *[0] * len(patch)), (row + 1, *patch))) for row in chosen.tolist()])
     return np.asarray(patches / np.iinfo(patches.dtype).max, np.float32)

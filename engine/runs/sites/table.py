@@ -11,7 +11,7 @@ from ...pipeline.unit import Outcome, Unit
 from ...steps.list_columns import columns_beside, list_texts, note_listed
 from .documents import EXPLANATIONS, Explanations
 from .evaluate import Probabilities
-from .folds import cohort_of, fold_of
+from .folds import cohort_of, fold_by_image
 from .settings import FoldSettings
 
 
@@ -21,7 +21,7 @@ def write_site_table(job: Job[FoldSettings], unit: Unit, *, probabilities: Proba
     import pandas as pd
 
     outcome = Outcome()
-    records, cohort = list(job.slides.values()), cohort_of(job)
+    records, cohort, folds = list(job.slides.values()), cohort_of(job), fold_by_image(job)
     with outcome.clock("read"):
         values = probabilities(job)
         maps = {one.image: one for one in read_document(job.folder, EXPLANATIONS, Explanations).maps}
@@ -33,7 +33,7 @@ def write_site_table(job: Job[FoldSettings], unit: Unit, *, probabilities: Proba
         "subject": [r.subject for r in records],
         "site": [r.site for r in records],
         "named": named,
-        "fold": [fold_of(job, r.id) for r in records],
+        "fold": [folds.get(r.id, "") for r in records],
         "evidence_in_mask": [_number(maps[r.id].head if r.id in maps else None) for r in records],
         "evidence_in_brain": [_number(maps[r.id].brain if r.id in maps else None) for r in records],
     }

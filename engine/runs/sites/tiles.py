@@ -36,7 +36,7 @@ from ...tiling.plan import Numerics, Plan
 from ...tiling.samplers import grid, within
 from .documents import SiteRecord
 from .explain import GRADCAM
-from .folds import cohort_of, fold_of
+from .folds import cohort_of, fold_by_image, fold_of
 from .networks import load_network
 from .settings import SlideSitesSettings
 
@@ -111,14 +111,13 @@ class SiteNetwork:
 
 def judged_units(job: Job[SlideSitesSettings], step: str) -> Iterator[Unit]:
     """The units of slides that a network judges."""
-    judged = {slide for slide in job.slides if fold_of(job, slide)}
+    judged = fold_by_image(job)
     return (unit for unit in tile_units(job, step) if unit.slide in judged)
 
 
 def judged_slides(job: Job[SlideSitesSettings], step: str) -> Iterator[Unit]:
-    for slide in job.slides:
-        if fold_of(job, slide):
-            yield Unit(step, f"{slide}/{step}", slide)
+    for slide in fold_by_image(job):
+        yield Unit(step, f"{slide}/{step}", slide)
 
 
 def name_tiles(job: Job[SlideSitesSettings], unit: Unit) -> Outcome:

@@ -9,6 +9,12 @@ from .evaluate import NETWORK
 
 def headline(document: Evaluation, images: str) -> str:
     """The report's first sentences, on images of this name: volumes, slides."""
+    if not sum(document.counts):
+        judged = sum(fold.judged for fold in document.folds.values())
+        return (
+            f"Whether {images} tell which of {len(document.sites)} sites they come from is not known: networks named the sites "
+            f"of {judged} {images}, and the list states the site of none of them that was judged."
+        )
     network, majority = document.methods[NETWORK], document.majority or 0.0
     accuracy, judged = network.accuracy or 0.0, sum(document.counts)
     interval = "its interval is not known"

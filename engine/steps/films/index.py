@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +34,7 @@ from ...pipeline.outputs import Output
 from ...pipeline.record import FilmFile, ImageRecord
 from ...pipeline.step import Step, all_columns, once
 from ...pipeline.unit import Outcome, Unit
-from ..label_column import check_label
+from ..label_column import USUAL, check_label
 from .convert import FILMS, name_of
 from .layout import PROPERTIES, first_row
 from .settings import ANY_MODALITY, RADIOGRAPHS, FilmSettings
@@ -84,8 +86,8 @@ def write_index(job: Job[FilmSettings], unit: Unit) -> Outcome:
             for kind, (number, name, note) in (receipt.facts["notes"] if receipt else {}).items():
                 before, first_name, example = notes.get(kind, (0, name, note))
                 notes[kind] = (before + number, first_name, example)
-        if rule:
-            _label_by_rule(columns, rule)
+        if rule and (job.settings.needs_labels or all(any(columns[name]) for name in rule)):
+            _label_by_rule(columns, rule, needed=job.settings.needs_labels)
     with outcome.clock("write"):
         for name in TEXTS:
             outcome.files += write_texts(job.folder.films / name, columns[name], count, axis="film")
@@ -127,17 +129,18 @@ def _receipt_of(job: Job[FilmSettings], batch: str) -> Receipt | None:
     return Ledger(job.folder.out, FILMS, job.ledger_key(FILMS, batch)).find(f"{batch}/{FILMS}")
 
 
-def check_rule(job: Job[FilmSettings]) -> None:
+def check_rule(job: Job[FilmSettings], *, taken: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Raises SettingsError, before any work, for a rule (E_MANIFEST) or a label of columns that the list lacks; sets may have
-    them."""
+    them. `taken`: settings of a trained run; a list of new films need not have the columns of those taken over."""
     files = [file for record in job.slides.values() for file in record.films]
     names = {name for file in files for name in file.columns}
-    missing = [name for name in job.settings.rule if name not in names]
+    is_asked_for = job.settings.normal_if != taken.get("normal_if", "")
+    missing = [name for name in job.settings.rule if is_asked_for and name not in names]
     if any(holds_columns(file) for file in files):
         return
     if missing:
         raise _no_column(missing, names)
-    if not job.settings.rule:
+    if not (job.settings.rule and is_asked_for) and job.settings.label != taken.get("label", USUAL):
         check_label(job, (FOLDER, "name", "subject", "site"))
 
 
@@ -149,8 +152,8 @@ def _no_column(missing: Iterable[str], names: Iterable[str]) -> SettingsError:
     )
 
 
-def _label_by_rule(columns: dict[str, Array], rule: Mapping[str, tuple[str, ...]]) -> None:
-    """Set labels by two columns of a report, and the reason of films that have none by it."""
+def _label_by_rule(columns: dict[str, Array], rule: Mapping[str, tuple[str, ...]], *, needed: bool = True) -> None:
+    """Set labels by two columns of a report, and if labels are needed the reason of films that have none by it."""
     if missing := [name for name in rule if not any(columns[name])]:
         raise _no_column(missing, [name for name in rule if name not in missing])
     for name in rule:
@@ -161,7 +164,7 @@ def _label_by_rule(columns: dict[str, Array], rule: Mapping[str, tuple[str, ...]
     labels = two_field_labels(fields, (first, second), (rule[first], rule[second])).labels
     columns["label"][used] = labels
     for row, label in zip(used, labels, strict=True):
-        if not label:
+        if needed and not label:
             stated = all(columns[name][row] for name in rule)
             columns["reason"][row] = DISAGREES if stated else UNSTATED
 

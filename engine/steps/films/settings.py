@@ -61,6 +61,11 @@ class FilmSettings(RunSettings):
         return self.label
 
     @property
+    def needs_labels(self) -> bool:
+        """Whether films that have no label by `normal_if` are left out, and a list without its columns is refused."""
+        return True
+
+    @property
     def rule(self) -> dict[str, tuple[str, ...]]:
         """Column -> the values that say that a film is normal; empty where the column of labels counts."""
         return parse_rule(self.normal_if) if self.normal_if else {}

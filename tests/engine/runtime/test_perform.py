@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ import pytest
 import tile_engine
 from tile_engine import ClusterOptions, RunOptions
 from tile_engine.engine.pipeline.progress import Event
+from tile_engine.engine.pipeline.unit import Unit
+from tile_engine.engine.runtime.perform import perform_of
+from tile_engine.errors import MachineError
 
 
 @pytest.mark.parametrize("change", ["changed", "gone"])
@@ -37,3 +41,36 @@ def test_a_slide_that_changes_after_the_start_is_rejected_alone(
     assert (rejection["name"], rejection["code"]) == ("b.tif", "E_CHANGED") and "--redo" in rejection["message"]
     assert sorted(name.partition("-")[0] for name in run.slides) == ["a", "c"]
     assert not [p for p in run.out.rglob("*") if p.is_file() and secret.encode() in p.read_bytes()]
+
+
+def job_that_raises(error: Exception, out: Path, device: str) -> Any:
+    """A run of one slide whose only step fails."""
+
+    def execute(job: Any, unit: Unit) -> None:
+        raise error
+
+    step = SimpleNamespace(execute=execute, ranks=None, reads_source=lambda job: False)
+    return SimpleNamespace(
+        folder=SimpleNamespace(out=out),
+        settings=SimpleNamespace(device=device),
+        pipeline=SimpleNamespace(steps={"tiles": step}),
+        slides={"a": object()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("CUDA error: device-side assert triggered", "E_GPU_FAILED"),
+        ("CUDA out of memory. Tried to allocate 2 GiB", "E_GPU_MEMORY"),
+    ],
+)
+def test_a_gpu_that_fails_is_no_fault_of_the_slide(text: str, code: str, tmp_path: Path) -> None:
+    """Whatever step it fails in: each further slide would be rejected, too."""
+    unit = Unit("tiles", "a/tiles", "a")
+    with pytest.raises(MachineError) as raised:
+        perform_of(job_that_raises(RuntimeError(text), tmp_path, "cuda"), unit)
+    assert raised.value.code == code
+    for device, other in (("cpu", text), ("cuda", "a surprise")):
+        rejected = perform_of(job_that_raises(RuntimeError(other), tmp_path, device), unit).rejected
+        assert rejected is not None and rejected[0] == "E_UNIT_FAILED"

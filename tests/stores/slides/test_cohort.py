@@ -206,6 +206,9 @@ def test_files_of_one_name_outside_the_lists_folder_are_named_apart(folder: Path
     text = "path,group\n../data/s1/mri/T1.tif,AD\n../data/s2/mri/T1.tif,CN\n../b.tif,CN\n"
     cohort = find_slides(write(folder / "lists", text))
     assert names(cohort) == ["s1/mri/T1.tif", "s2/mri/T1.tif", "b.tif"]
+    text = "path,group\nT1.tif,AD\n../../s2/mri/T1.tif,CN\n../../../b.tif,CN\n"
+    cohort = find_slides(write(folder / "data" / "s1" / "mri", text))
+    assert names(cohort) == ["s1/mri/T1.tif", "s2/mri/T1.tif", "b.tif"]
 
 
 def test_a_csv_without_its_column_says_which_there_are(folder: Path) -> None:

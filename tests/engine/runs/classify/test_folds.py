@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from tile_engine.engine.pipeline.record import digest
 from tile_engine.engine.runs.classify.cohort import FilmCohort, cohort_from
-from tile_engine.engine.runs.classify.folds import divided
+from tile_engine.engine.runs.classify.folds import divided, folds_of, learned_by, store_division
 from tile_engine.engine.runs.classify.settings import ClassifySettings
 from tile_engine.engine.steps.films.index import TEXTS, FilmIndex
 from tile_engine.engine.steps.split_column import NONE, TEST, TRAIN, VALIDATION
 from tile_engine.errors import SettingsError
+from tile_engine.stores.folder import Folder
 
 
 def cohort(pretraining: list[bool] | None = None, **columns: list[str]) -> FilmCohort:
@@ -103,3 +108,18 @@ def test_settings_that_cannot_work_are_refused() -> None:
         ClassifySettings(network="kurotaki2017", side=96)
     with pytest.raises(ValueError, match="batch statistics"):
         ClassifySettings(gang=2)
+
+
+def test_films_of_another_task_are_counted_as_they_are_learned(tmp_path: Path) -> None:
+    """Without those of subjects of this task, and without those that have no label."""
+    films = cohort(
+        pretraining=[False] * 40 + [True] * 4,
+        label=[*two(40), "up", "down", "up", ""],
+        subject=[*(f"s{i}" for i in range(40)), "o1", "o2", "s3", "o4"],
+    )
+    division = divided(films, ClassifySettings())
+    store_division(SimpleNamespace(folder=Folder(tmp_path, "films")), films, division)
+    assert folds_of(Folder(tmp_path, "films")).pretraining == {"down": 1, "up": 1}
+    assert {digest("o1"), digest("o2")} < set(learned_by(films, division)) and digest("o4") not in learned_by(
+        films, division
+    )

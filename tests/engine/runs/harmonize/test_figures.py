@@ -10,6 +10,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from tile_engine.engine.pipeline.documents import Part
+from tile_engine.engine.runs.harmonize.combat_figures import combat_figures
 from tile_engine.engine.runs.harmonize.effort import Effort
 from tile_engine.engine.runs.harmonize.figures import judgement
 from tile_engine.engine.runs.harmonize.judgement import Judgement
@@ -174,3 +175,13 @@ def test_a_version_of_another_shape_is_an_error() -> None:
     scans = cohort()
     with pytest.raises(ValueError, match="made"):
         judgement(scans, {"half": lambda row, seen: seen.values[::2]}, "half", effort=QUICK)
+
+
+def test_combat_is_left_out_with_a_reason_where_a_site_is_that_of_one_person() -> None:
+    """Without that person a fold cannot be fitted to the site."""
+    scans = [scan(p, site) for p in range(PEOPLE) for site in "AB"]
+    scans += [scan(99, "C", id=f"99-C{i}", fitted=False) for i in range(3)]
+    some = comparable(scans, ["A", "C"], "B")
+    embeddings = np.random.default_rng(0).normal(size=(len(some.scans), 6))
+    figures, _ = combat_figures(some, embeddings)
+    assert figures.before is None and "one person" in str(figures.reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,19 +10,38 @@ import numpy as np
 import pytest
 
 from tile_engine.engine.images.modality import VOLUMES
-from tile_engine.engine.runs.sites.folds import check_sites, fold_of, folds_of, why_fewer
+from tile_engine.engine.runs.sites.folds import (
+    _drawn,
+    check_sites,
+    cohort_of,
+    fold_by_image,
+    fold_of,
+    folds_of,
+    why_fewer,
+)
 from tile_engine.engine.runs.sites.networks import sites_of
 from tile_engine.errors import SettingsError
 
 
-def job(rows: list[tuple[str, str]], *, cv: int = 5, split: list[str] | None = None) -> Any:
-    """A run of images with these (subject, site)."""
+class SomeJob(SimpleNamespace):
+    """What folds read of a job; `opened` are the images in use when the networks were trained, `slides` those of now."""
+
+    def slides_before(self, step: str) -> dict[str, Any]:
+        assert step == "networks"
+        return dict(self.opened)
+
+
+def job(
+    rows: list[tuple[str, str]], *, cv: int = 5, split: list[str] | None = None, rejected: Collection[str] = ()
+) -> Any:
+    """A run of images with these (subject, site), of which some were rejected after the training."""
     slides = {
         f"i{n}": SimpleNamespace(id=f"i{n}", subject=subject, site=site, columns={"split": split[n]} if split else {})
         for n, (subject, site) in enumerate(rows)
     }
     settings = SimpleNamespace(cv=cv, seed=0, shuffled_networks=2)
-    return SimpleNamespace(slides=slides, settings=settings, modality=VOLUMES)
+    used = {image: record for image, record in slides.items() if image not in rejected}
+    return SomeJob(opened=slides, slides=used, settings=settings, modality=VOLUMES)
 
 
 TRAVELLERS = [(f"s{n}", site) for n in range(6) for site in "AB"]
@@ -79,3 +99,24 @@ def test_shuffled_networks_learn_other_sites_of_the_same_counts() -> None:
     first, second = sites_of(one, "shuffled-1"), sites_of(one, "shuffled-2")
     assert np.bincount(first).tolist() == np.bincount(true).tolist()
     assert not np.array_equal(first, true) and not np.array_equal(first, second)
+
+
+def test_an_image_that_is_rejected_after_the_training_moves_no_fold() -> None:
+    people = [(f"s{n}", "AB"[n % 2]) for n in range(12)] + [("t0", "C"), ("t1", "C")]
+    one, later = job(people, cv=4), job(people, cv=4, rejected=("i3", "i12"))
+    before = fold_by_image(one)
+    assert fold_by_image(later) == {image: before[image] for image in later.slides}
+    images = np.array(list(later.slides))
+    for name, (train, judged) in folds_of(later).items():
+        assert set(images[judged]) == {image for image, fold in before.items() if fold == name} - {"i3", "i12"}
+        assert not set(train) & set(judged) and len(train) + len(judged) == 12
+    everyone = job(people, cv=4, rejected=("i12", "i13"))
+    assert cohort_of(everyone).names == ("A", "B", "C") and list(folds_of(everyone)) == list(folds_of(one))
+    for name in ("fold-1", "shuffled-1"):
+        assert sites_of(later, name).tolist() == np.delete(sites_of(one, name), [3, 12]).tolist()
+
+
+def test_folds_are_drawn_once_for_all_images() -> None:
+    _drawn.cache_clear()
+    one = job([(f"s{n}", "AB"[n % 2]) for n in range(20)], cv=2)
+    assert len({fold_of(one, image) for image in one.slides}) == 2 and _drawn.cache_info().misses == 1

@@ -12,14 +12,25 @@ import pytest
 import tile_engine
 from tile_engine.engine.pipeline.documents import read_document
 from tile_engine.engine.pipeline.job import Job
+from tile_engine.engine.pipeline.record import rejection_of_image
+from tile_engine.engine.pipeline.unit import Unit
 from tile_engine.engine.runs.sites.cautions import cautions_of
 from tile_engine.engine.runs.sites.check_maps import checked_images
 from tile_engine.engine.runs.sites.documents import EVALUATION, EXPLANATIONS, Evaluation, Explanations
-from tile_engine.engine.runs.sites.evaluate import BASELINE, DISCRIMINANT, HEADER, NETWORK
+from tile_engine.engine.runs.sites.evaluate import (
+    BASELINE,
+    DISCRIMINANT,
+    HEADER,
+    NETWORK,
+    evaluation,
+    probabilities_of_volumes,
+)
 from tile_engine.engine.runs.sites.explain import prepared_cells
-from tile_engine.engine.runs.sites.folds import fold_of, folds_of
+from tile_engine.engine.runs.sites.folds import fold_by_image, fold_of, folds_of
 from tile_engine.engine.runs.sites.networks import load_network
+from tile_engine.engine.runs.sites.rows import store_features, stored_features
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.runtime.manifest import update_rejected
 from tile_engine.models.explanation.gradcam import evidence_maps
 from tile_engine.models.networks.autoencoder import to_float
 from tile_engine.stores.image import StoredImage
@@ -122,3 +133,40 @@ def test_a_header_that_tells_and_a_control_that_fails_are_cautioned(job: Job[Any
     headlines = " ".join(headline for headline, _ in cautions_of(job, told, explanations))
     assert "header alone names the site" in headlines and "as well as the true ones" in headlines
     assert "fewer folds" in headlines and "have fewer than 10 subjects" in headlines
+
+
+def test_the_others_keep_their_rows_when_an_image_is_rejected_after_the_training(
+    finished: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    job = load(finished("sites", "volumes").copy(tmp_path / "out"))
+    folds, probabilities, features = fold_by_image(job), probabilities_of_volumes(job), stored_features(job, "fold-1")
+    gone = list(job.slides)[1]
+    later = update_rejected(job, gone, rejection_of_image(job.slides[gone], "E_TIMEOUT", "too slow", "gradcam"))
+    assert list(later.slides_before("networks")) == list(job.slides) and gone not in later.slides
+    assert fold_by_image(later) == {image: fold for image, fold in folds.items() if image != gone}
+    assert np.array_equal(probabilities_of_volumes(later), np.delete(probabilities, 1, 0))
+    assert evaluation(later, probabilities_of_volumes(later)).images == 5
+    store_features(later, "fold-1", stored_features(later, "fold-1"))  # as a repair does
+    assert np.array_equal(stored_features(later, "fold-1"), np.delete(features, 1, 0))
+
+
+def test_a_site_that_loses_all_its_images_after_the_training_keeps_its_number(
+    finished: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    job = load(finished("sites", "volumes").copy(tmp_path / "out"))
+    lost = [record for record in job.slides.values() if record.site == "site0"]
+    for record in lost:
+        job = update_rejected(job, record.id, rejection_of_image(record, "E_TIMEOUT", "too slow", "gradcam"))
+    for name in ("evaluate", "check", "table", "report"):
+        job.pipeline.steps[name].execute(job, Unit(name, name))
+    document = read_document(job.folder, EVALUATION, Evaluation)
+    assert document.sites == ("site0", "site1") and document.counts == (0, 3) and set(document.headers) == {"site1"}
+    assert document.methods[HEADER].accuracy == 1  # the only site that is left to learn
+
+
+def test_all_methods_are_judged_on_the_images_that_the_network_judges(job: Job[Any]) -> None:
+    probabilities = probabilities_of_volumes(job)
+    probabilities[0] = np.nan  # as of a slide without tissue
+    found = evaluation(job, probabilities)
+    rights = [5 * float(one.accuracy or 0) for one in found.methods.values()]
+    assert sum(found.counts) == 5 and np.allclose(rights, np.round(rights))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,16 @@ import pytest
 import torch
 
 import tile_engine
+from tile_engine.engine.pipeline.documents import read_document
+from tile_engine.engine.pipeline.unit import Unit
+from tile_engine.engine.runs.sites.documents import EVALUATION, Evaluation
+from tile_engine.engine.runs.sites.slides import owner_rows, patches_of
 from tile_engine.engine.runs.sites.tiles import SiteNetwork
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.steps.autoencoder import all_patches
 from tile_engine.models.explanation.gradcam import evidence_maps
 from tile_engine.models.networks.classifier import Classifier
+from tile_engine.stores.array import StoredArray
 from tile_engine.stores.image import StoredImage
 
 
@@ -53,3 +60,31 @@ def test_cells_divide_stride_and_halo(patch: int, step: int, cell: int) -> None:
     (answer,) = model(iter([np.full((2, 1, patch, patch), 90, np.uint8)]))
     assert model.cell == cell and answer["gradcam"].shape == (2, 1, step // cell, step // cell)
     assert set(SiteNetwork(network, patch, step, 1, explains=False).outputs) == {"site_probability"}
+
+
+def test_a_list_that_states_no_site_of_the_judged_slides_gets_a_report_without_figures(
+    finished: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    job = load(finished("sites", "slides").copy(tmp_path / "out"))
+    unstated = {
+        image: replace(r, site="" if r.columns["split"] == "test" else r.site) for image, r in job.slides.items()
+    }
+    for name in ("evaluate", "report"):
+        step = job.pipeline.steps[name]
+        step.execute(replace(job, slides=unstated), Unit(name, name))
+    document = read_document(job.folder, EVALUATION, Evaluation)
+    assert document.counts == (0, 0) and document.shuffled == () and document.majority is None
+    text = (job.folder.out / "report.html").read_text()
+    assert "is not known: networks named the sites of 1 slides" in text and "Shuffled sites" not in text
+
+
+def test_patches_of_a_slide_are_read_without_those_of_others(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = load(out)
+    patches, owners, read = all_patches(job), owner_rows(job), StoredArray.read
+    sizes: list[int] = []
+    monkeypatch.setattr(StoredArray, "read", lambda array, box: sizes.append(box.shape[0]) or read(array, box))
+    for row, slide in enumerate(job.slides):
+        own = patches[owners == row]
+        assert np.array_equal(patches_of(job, slide, 2), own[[0, -1]] / np.float32(255))
+        assert sizes.count(1) == 2 and max(sizes) <= len(owners)
+        sizes.clear()

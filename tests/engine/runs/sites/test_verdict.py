@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tile_engine.engine.runs.sites.documents import Accuracy, Evaluation
+from tile_engine.engine.runs.sites.documents import Accuracy, Evaluation, FoldSize
 from tile_engine.engine.runs.sites.evaluate import NETWORK
 from tile_engine.engine.runs.sites.verdict import headline
 
@@ -41,3 +41,11 @@ def test_an_interval_that_is_not_known_is_no_wide_one() -> None:
     )
     text = headline(document, "volumes")
     assert "is not certain" in text and "90 % (its interval is not known)" in text
+
+
+def test_where_no_judged_image_has_a_site_nothing_is_claimed() -> None:
+    document = Evaluation.model_construct(
+        sites=("A", "B"), counts=(0, 0), folds={"split": FoldSize(trained=9, judged=4)}, majority=None, methods={}
+    )
+    text = headline(document, "slides")
+    assert "is not known" in text and "of 4 slides" in text and "%" not in text

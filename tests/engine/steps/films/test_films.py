@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from tile_engine.engine.runs.anomaly.table import write_row_table
 from tile_engine.engine.runs.classify.table import write_film_table
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.start import resume
-from tile_engine.engine.steps.films.index import film_index
+from tile_engine.engine.steps.films.index import check_rule, film_index, write_index
 from tile_engine.engine.steps.films.rows import FilmRows
 from tile_engine.engine.steps.films.settings import parse_rule
 from tile_engine.errors import NoInputError, SettingsError
@@ -114,6 +115,21 @@ def test_two_columns_of_a_report_make_labels_and_their_disagreement_leaves_films
     assert labels["13.png"] == ("", "a column of the report is empty")
     with pytest.raises(SettingsError, match="no film has a value in the column 'conclusion'"):
         converted(films, tmp_path / "no", normal_if="finding=none,conclusion=ok")
+    # a trained network judges films of new lists whether they have labels or not
+    job: Any = load(out)
+    taken = {"normal_if": job.settings.normal_if, "label": "diagnosis"}
+    for rule in (job.settings.normal_if, "finding=none,conclusion=ok"):
+        settings = SimpleNamespace(rule=parse_rule(rule), normal_if=rule, modality="all", side=32, needs_labels=False)
+        settings.label = settings.class_column = "diagnosis"
+        new = replace(job, settings=settings)
+        check_rule(new, taken=taken | {"normal_if": rule})
+        write_index(new, Unit("index", "index"))
+        index = film_index(job.folder)
+        assert len(index.used) == 14 and ("abnormal" in index.texts["label"]) == (rule == taken["normal_if"])
+        with pytest.raises(SettingsError, match="--label diagnosis: the list has no such column"):
+            check_rule(new, taken={"normal_if": rule, "label": "label"})
+    with pytest.raises(SettingsError, match="no film has a value in the column 'conclusion'"):
+        check_rule(new, taken=taken)
 
 
 @pytest.mark.parametrize("text", ["finding=none", "a=b,c=d,e=f", "a=,b=c", "a=b,a=c"])

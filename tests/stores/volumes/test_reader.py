@@ -266,6 +266,18 @@ def test_labels_that_are_objects_are_not_opened(tmp_path: Path) -> None:
         list(npz_reader.members(tmp_path / "a.npz"))
 
 
+def test_labels_of_volumes_are_as_in_lists_and_those_that_are_not_read_are_named(tmp_path: Path) -> None:
+    volumes = body((2, 5, 6, 7), "uint8")
+    np.savez(tmp_path / "a.npz", train_images=volumes, train_labels=[1.0, np.nan], test_images=volumes, test_labels=[1])
+    labels = {part: columns.get("label") for part, columns in npz_reader.members(tmp_path / "a.npz")}
+    assert labels == {"train_images/0": "1", "train_images/1": "", "test_images/0": None, "test_images/1": None}
+    with open_volume(tmp_path / "a.npz", "test_images/0") as volume:
+        assert any("`test_labels` has not a row for each of 2 volumes" in note for note in volume.notes)
+    np.savez(tmp_path / "b.npz", x=volumes, labels=[0, 1])
+    with open_volume(tmp_path / "b.npz", "x/0") as volume:
+        assert any("`labels` has a row for each of 2 volumes and is not read" in note for note in volume.notes)
+
+
 def test_what_is_no_volume_is_named(tmp_path: Path) -> None:
     for content, code in (
         (b"<html>404</html>", "E_NOT_A_VOLUME"),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import nrrd
 import numpy as np
 import pytest
@@ -49,6 +50,41 @@ def test_numbers_that_are_not_finite_are_said_packed_or_not(nifti: Nifti, name: 
     values[0, 0, 0], values[8, 7, 6] = np.inf, np.nan
     with open_volume(nifti(values, name=name)) as volume:
         assert any(note.startswith("2 cells") for note in volume.notes)
+
+
+@pytest.mark.parametrize(("kind", "place", "begins"), [("Nifti1Image", 108, 352), ("Nifti2Image", 168, 544)])
+def test_a_header_is_never_read_as_voxels(tmp_path: Path, kind: str, place: int, begins: int) -> None:
+    """Some writers leave vox_offset at 0 in a single file."""
+    path = tmp_path / "a.nii"
+    nibabel.save(getattr(nibabel, kind)(body(), np.eye(4)), path)
+    data = bytearray(path.read_bytes())
+    data[place : place + 4] = bytes(4)
+    path.write_bytes(data)
+    with open_volume(path) as volume:
+        np.testing.assert_array_equal(volume.read(volume.frames[0].box)[0], body().transpose())
+        assert any(f"byte {begins} is taken" in note for note in volume.notes)
+    data[begins - 4] = 1  # with extensions, nothing says where the voxels begin
+    path.write_bytes(data)
+    assert refused(path)[0] == "E_MALFORMED"
+
+
+def test_what_nibabel_mends_in_a_header_is_said(nifti: Nifti) -> None:
+    path = nifti(body(), name="a.nii")
+    data = bytearray(path.read_bytes())
+    data[80:84] = np.float32(-2).tobytes()
+    path.write_bytes(data)
+    with open_volume(path) as volume:
+        assert any("mended: pixdim[1,2,3] should be positive" in note for note in volume.notes)
+
+
+def test_dimensions_that_make_no_sense_reject_one_file_and_do_not_stop_the_search(nifti: Nifti) -> None:
+    path = nifti(body(), name="a.nii")
+    data = bytearray(path.read_bytes())
+    data[40:48] = np.array([3, -1, 1, 1], np.int16).tobytes()
+    data[140:148] = bytes(8)
+    path.write_bytes(data)
+    assert len(find_volumes(path, t=1).entries) == 1
+    assert refused(path)[0] == "E_MALFORMED"
 
 
 def spaced(path: Path, units: list[str], **header: Any) -> tuple[str, ...]:

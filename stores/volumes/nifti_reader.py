@@ -154,7 +154,9 @@ def _nifti(path: Path, header: Any, mended: list[str], part: str) -> Voxels:
         data = pair[0]
     elif begins == 0:  # other offsets that are too low are refused by nibabel
         begins = float(header.single_vox_offset)
-        notes.append(f"its header says that its voxels begin at byte 0, where it stands itself; byte {begins:g} is taken")
+        notes.append(
+            f"its header says that its voxels begin at byte 0, where it stands itself; byte {begins:g} is taken"
+        )
     if not 0 <= begins <= MAX_VOXEL_OFFSET or not begins.is_integer():
         raise SlideError(f"{path.name}: says that its voxels begin at byte {begins}. Copy it again.", "E_MALFORMED")
     unpack = unpacker(data)

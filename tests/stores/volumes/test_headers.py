@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,3 +147,47 @@ def test_numbers_that_are_not_finite_are_said_of_a_store_too(tmp_path: Path) -> 
     group.attrs["ome"] = {"version": "0.5", "multiscales": multiscales([frame], name="a", channels=False)}
     with open_volume(tmp_path / "a.ome.zarr") as volume:
         assert any(note.startswith("1 cells") for note in volume.notes)
+
+
+NRRD = (
+    "NRRD0004\ntype: short\ndimension: 3\nsizes: 9 8 7\nendian: little\n"
+    "space: RAS\nspace directions: (2,0,0) (0,2,0) (0,0,3)\n"
+)
+VOXELS = body().tobytes(order="F")
+
+
+def write_nrrd(folder: Path, fields: str, data: bytes, *, is_detached: bool) -> Path:
+    path = folder / "a.nhdr"
+    text = NRRD + fields + "\n" + ("data file: v.raw\n" if is_detached else "") + "\n"
+    path.write_bytes(text.encode() + (b"" if is_detached else data))
+    (folder / "v.raw").write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("is_detached", [False, True])
+@pytest.mark.parametrize(
+    ("fields", "data"),
+    [
+        ("encoding: raw\nbyte skip: -1", b"x" * 333 + VOXELS),  # as before a DICOM file
+        ("encoding: raw\nbyte skip: 333", b"x" * 333 + VOXELS),
+        ("encoding: gzip\nbyte skip: 100", gzip.compress(b"y" * 100 + VOXELS)),
+        ("encoding: bzip2\nbyteskip: 100", bz2.compress(b"y" * 100 + VOXELS)),
+    ],
+)
+def test_bytes_before_the_voxels_of_an_nrrd_are_skipped(
+    tmp_path: Path, fields: str, data: bytes, is_detached: bool
+) -> None:
+    """Those of packed voxels are counted in the unpacked stream, as the format says."""
+    with open_volume(write_nrrd(tmp_path, fields, data, is_detached=is_detached)) as volume:
+        np.testing.assert_array_equal(volume.read(volume.frames[0].box)[0], body().transpose())
+
+
+@pytest.mark.parametrize("is_detached", [False, True])
+def test_skips_of_an_nrrd_that_are_not_read_are_named(tmp_path: Path, is_detached: bool) -> None:
+    for fields, data, expected, words in (
+        ("encoding: raw\nline skip: 1", b"\n" + VOXELS, "E_UNSUPPORTED_PIXELS", "line skip 1"),
+        ("encoding: gzip\nbyte skip: -1", gzip.compress(VOXELS), "E_UNSUPPORTED_PIXELS", "byte skip -1"),
+        ("encoding: raw\nbyte skip: -1", VOXELS[:-2], "E_TRUNCATED", "1006 bytes of 1008"),
+    ):
+        code, message = refused(write_nrrd(tmp_path, fields, data, is_detached=is_detached))
+        assert code == expected and words in message

@@ -59,7 +59,7 @@ def times_of(path: Path) -> int:
         others = [int(n) for n, step in zip(header["sizes"], directions, strict=True) if step is None]
     except Exception:  # noqa: BLE001 - pynrrd raises whatever odd fields lead it to
         return 1
-    return others[0] if len(others) == 1 else 1
+    return others[0] if others and set(others[1:]) <= {1} else 1
 
 
 def open_nrrd(path: Path, part: str) -> Voxels:

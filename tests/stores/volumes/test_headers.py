@@ -89,6 +89,20 @@ def test_dimensions_that_make_no_sense_reject_one_file_and_do_not_stop_the_searc
     assert refused(path)[0] == "E_MALFORMED"
 
 
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nrrd"])
+def test_axes_of_one_cell_behind_time_do_not_hide_it(nifti: Nifti, tmp_path: Path, name: str) -> None:
+    cells = body().reshape(9, 8, 7, 1, 1) + np.array([0, 200, 400], np.int16)[:, None]
+    if name == "a.nii.gz":
+        path = nifti(cells, name=name)
+    else:
+        path, steps = tmp_path / name, np.vstack([np.eye(3), np.full((2, 3), np.nan)])
+        nrrd.write(str(path), cells, {"space": "RAS", "space directions": steps}, index_order="F")
+    (entry,) = find_volumes(path, t=1).entries
+    assert entry.part == "t=1"
+    with open_volume(path, entry.part) as volume:
+        assert volume.read(volume.frames[0].box).min() == body().min() + 200
+
+
 def spaced(path: Path, units: list[str], **header: Any) -> tuple[str, ...]:
     base = {"space": "RAS", "space directions": np.diag([2.0, 2, 3]), "space origin": [0.0, 0, 0], "space units": units}
     nrrd.write(str(path), body(), {**base, **header}, index_order="F")

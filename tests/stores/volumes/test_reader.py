@@ -282,6 +282,8 @@ def test_what_is_no_volume_is_named(tmp_path: Path) -> None:
     for content, code in (
         (b"<html>404</html>", "E_NOT_A_VOLUME"),
         (b"some words", "E_NOT_A_VOLUME"),
+        (b"ObjectType = Image\nNDims = 3\n", "E_NOT_A_VOLUME"),
+        (b"\x93NUMPY\x01\0", "E_NOT_A_VOLUME"),
         (b"\x89PNG\r\n\x1a\n", "E_NOT_A_VOLUME"),
         (b"", "E_EMPTY"),
         (b"\x1f\x8b" + b"x" * 50, "E_NOT_A_VOLUME"),
@@ -293,6 +295,17 @@ def test_what_is_no_volume_is_named(tmp_path: Path) -> None:
         assert code_of(path) == code
     (tmp_path / "x").mkdir()
     assert code_of(tmp_path / "x") == "E_NOT_A_VOLUME"
+
+
+def test_formats_of_volumes_that_are_not_read_say_what_to_do(tmp_path: Path) -> None:
+    for content, said in (
+        (b"ObjectType = Image\nNDims = 3\n", "MetaImage; convert it to NIfTI or NRRD"),
+        (b"Comment = a\nObjectType = Image\nNDims = 3\n", "MetaImage; convert it"),
+        (b"\x93NUMPY\x01\0", "npy; save its array with numpy.savez"),
+    ):
+        (tmp_path / "a.mha").write_bytes(content)
+        with pytest.raises(SlideError, match=said):
+            open_volume(tmp_path / "a.mha")
 
 
 def test_the_name_does_not_decide(nifti: Nifti, tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ MAX_SHEETS = 20
 """Sheets that are searched for a list, at most."""
 MAX_NAMED_CELLS = 5
 _ESCAPED = re.compile(r"_x(?:(000[A-F])_|(005F)_(?=x[0-9A-F]{4}_))", re.IGNORECASE)
-"""A control character as spreadsheets write it: `_x000D_` ends cells that were pasted from databases. Codes of digits alone stay:
-`tile_x0010_y0020_` is a name that other programs write so."""
+"""A control character as spreadsheets write it: `_x000D_` ends cells that were pasted from databases. Codes of digits
+alone stay: `tile_x0010_y0020_` is a name that other programs write so."""
 
 
 @dataclass(frozen=True, slots=True)

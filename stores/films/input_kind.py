@@ -13,7 +13,7 @@ from ..slides.input_kind import why_no_input
 from ..slides.picture_reader import PICTURE_FORMATS
 from ..slides.walk import InputKind, Seen
 from ..volumes.file_head import DICOM, NPZ, content_of, first_bytes
-from .stack_columns import IMAGES, column_name
+from .stack_columns import column_name, part_of
 from .stacks import arrays_of, stack_shapes
 
 FILM_SUFFIXES = frozenset({
@@ -75,8 +75,8 @@ def _expand(path: Path) -> Iterator[Seen]:
         except SlideError:
             names = []
         for name in names:
-            is_split = name.endswith(IMAGES) and name != IMAGES
-            yield Seen(path, part=name, extra={"split": name.removesuffix(IMAGES)} if is_split else {})
+            split = part_of(name)
+            yield Seen(path, part=name, extra={"split": split} if split else {})
         if names:
             return
     yield Seen(path)  # a file without films is rejected by name, with its reason

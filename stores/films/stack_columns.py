@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,14 +13,20 @@ import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array
+from ..lists.array_cells import row_text
 from ..packed_arrays import kept_array
 from ..regular import open_regular
 from ..remote import ObjectPath
 from .stacks import arrays_of, reading, stack_shapes
 
-IMAGES = "_images"
-"""End of the name of a stack whose beginning names its part: `train_images` with `train_labels`."""
 MAX_COLUMN_BYTES = 2**30
+MAX_VALUES = 32
+"""Values of an array for each film, at most, for it to be a column and no matrix of features."""
+_IMAGES = "_images"
+"""End of the name of a stack whose beginning names its part: `train_images` with `train_labels`."""
+_X, _Y = "x_", "y_"
+_PARTS = frozenset({"train", "val", "valid", "validation", "dev", "test"})
+"""Parts that such names have as Keras writes them: `x_train` with `y_train`."""
 _LABELS = {"labels": "label", "subjects": "subject", "patients": "subject", "sites": "site"}
 _Arrays = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
 
@@ -31,14 +38,14 @@ class StackColumns:
     values: dict[str, tuple[str, ...]]
     """Name -> text of each film."""
     notes: tuple[str, ...] = ()
-    """Arrays that are no columns, though they stand beside the stack."""
+    """Arrays beside the stack that are no columns, and cells of columns that hold no value."""
 
 
 def columns_of(path: Path, part: str) -> StackColumns:
     """The columns of a stack in an npz file, or of an npy file from the npy files beside it.
 
-    `train_images` takes the arrays `train_...`, the only stack of a file takes all; each needs a row a film: of several values,
-    they are joined by spaces. Raises SlideError for a file that cannot be read.
+    `train_images` takes the arrays `train_...`, `x_train` takes `y_train`, the only stack of a file takes all; each needs a row
+    a film: of several values, they are joined by spaces. Raises SlideError for a file that cannot be read.
     """
     arrays = arrays_of(path)
     name, files = part, {}
@@ -52,14 +59,37 @@ def columns_of(path: Path, part: str) -> StackColumns:
     count, values, notes = stacks[name][0], {}, []
     for other, (shape, dtype) in arrays.items():
         column = column_name(name, other, stacks)
-        if not column or not shape or shape[0] != count or len(shape) > 2:
-            continue
-        if dtype.hasobject or dtype.kind not in "biufUS":
-            notes.append(f"{other} holds {dtype}, which is not read: its column {column} is left out")
-            continue
-        array = _small_array(path, other, files).reshape(count, -1)
-        values[column] = tuple(" ".join(_text(value) for value in row) for row in array.tolist())
+        if other in stacks or (shape[:1] != (count,) and column in ("", other)):
+            continue  # what has other rows is missed only where its name says that it is of these films
+        if why := _why_no_column(count, shape, dtype) if column else _why_nobodys(other, stacks):
+            notes.append(f"{other} {why}")
+        elif column:
+            array = _small_array(path, other, files).reshape(count, -1)
+            values[column] = tuple(map(row_text, array.tolist()))
+            if missing := sum(not text for text in values[column]):
+                notes.append(f"{other} states no value of {missing:,} of {count:,} films")
     return StackColumns(values, tuple(notes))
+
+
+def _why_no_column(count: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
+    """Why an array beside a stack of `count` films is no column of it; empty for one that is."""
+    if shape[:1] != (count,):
+        return f"has the shape {shape}, not a row for each of {count:,} films, and is not read"
+    if dtype.hasobject or dtype.kind not in "biufUS":
+        return f"holds {dtype}, which is not read"
+    if len(shape) > 2 or math.prod(shape[1:]) > MAX_VALUES:
+        return f"has the shape {shape}; a column has at most {MAX_VALUES} values a film, so it is not read"
+    return ""
+
+
+def _why_nobodys(name: str, stacks: Mapping[str, object]) -> str:
+    """Why an array of as many rows as a stack is a column of none; empty for one of another stack."""
+    if any(column_name(stack, name, stacks) for stack in stacks):
+        return ""
+    return (
+        f"belongs to none of the stacks {', '.join(stacks)} by its name, and is not read; "
+        "call it train_labels beside train_images, or y_train beside x_train"
+    )
 
 
 def _small_array(path: Path, name: str, files: Mapping[str, Path]) -> Array:
@@ -79,17 +109,33 @@ def column_name(stack: str, other: str, stacks: Mapping[str, object]) -> str:
 
     >>> column_name("train_images", "train_labels", {"train_images": 1, "test_images": 1}), column_name("x", "age", {"x": 1})
     ('label', 'age')
+    >>> [column_name("x_train", other, {"x_train": 1, "x_test": 1}) for other in ("y_train", "y_test")]
+    ['label', '']
     """
     if other in stacks:
         return ""
-    prefix = stack.removesuffix(IMAGES) + "_" if stack.endswith(IMAGES) else ""
-    if prefix and other.startswith(prefix):
-        rest = other.removeprefix(prefix)
+    part = part_of(stack)
+    if part and other == _Y + part:
+        return "label"
+    if part and other.startswith(f"{part}_"):
+        rest = other.removeprefix(f"{part}_")
     elif len(stacks) == 1:
         rest = other
     else:
         return ""
     return _LABELS.get(rest, rest)
+
+
+def part_of(stack: str) -> str:
+    """The part that the name of a stack names; empty where it names none.
+
+    >>> part_of("train_images"), part_of("x_test"), part_of("x_ray")
+    ('train', 'test', '')
+    """
+    if stack.endswith(_IMAGES):
+        return stack.removesuffix(_IMAGES)
+    part = stack.removeprefix(_X)
+    return part if part != stack and part in _PARTS else ""
 
 
 def column_files(path: Path) -> list[Path]:
@@ -127,7 +173,3 @@ def _shape(file: Path) -> tuple[tuple[int, ...], np.dtype[Any]] | None:
         return arrays_of(file)[""]
     except (SlideError, KeyError):
         return None  # a file that cannot be read is reported as an entry of its own
-
-
-def _text(value: object) -> str:
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)

@@ -103,11 +103,14 @@ def stack_of(path: Path, part: str) -> FilmStack:
     name = next(iter(stacks)) if not part and len(stacks) == 1 else part
     if name not in stacks:
         words = ", ".join(f"{key or 'its array'} {shape} {dtype}" for key, (shape, dtype) in list(arrays.items())[:12])
-        raise SlideError(
-            f"{path.name}: {part or 'nothing'!r} names none of its stacks of films (film, y, x). There is: {words or 'nothing'}"
-            ". Name one in a column `part` of a list, as train_images.",
-            "E_NOT_A_FILM",
+        advice = (
+            f"{part or 'nothing'!r} names none of its stacks of films (film, y, x). There is: {words}. Name one in a column "
+            "`part` of a list, as train_images"
+            if stacks
+            else f"holds no stack of films (film, y, x). There is: {words or 'nothing'}. What it says of films is read beside "
+            "their stack, if that has as many and is the only one, or if their names agree, as x_train and y_train do"
         )
+        raise SlideError(f"{path.name}: {advice}.", "E_NOT_A_FILM")
     if math.prod(stacks[name][1:3]) > MAX_PICTURE_PIXELS:
         raise SlideError(
             f"{path.name}: {name} has films of {stacks[name][1]} x {stacks[name][2]}, more than the {MAX_PICTURE_PIXELS} "

@@ -146,7 +146,10 @@ def _date(text: str, day_zero: datetime) -> str:
         return text
     if not math.isfinite(days) or not 0 <= days <= MOST_DAYS:
         return text
-    moment = day_zero + timedelta(seconds=round(days * 86_400))
+    try:
+        moment = day_zero + timedelta(seconds=round(days * 86_400))
+    except OverflowError:  # in workbooks that count from 1904 the last days are fewer
+        return text
     if days < 1:
         return moment.time().isoformat()
     return moment.date().isoformat() if days.is_integer() else moment.isoformat()

@@ -16,7 +16,7 @@ def column_of(reference: str) -> int:
     """
     number = 0
     for letter in reference[:8]:
-        if not letter.isalpha():
+        if not (letter.isascii() and letter.isalpha()):
             break
         number = number * 26 + ord(letter.upper()) - ord("A") + 1
     return number

@@ -23,6 +23,8 @@ MAX_AGE = 120.0
 _PER_YEAR = {"": 1.0, "years": 1.0, "months": 12.0, "weeks": 365.25 / 7, "days": 365.25}
 _AGE_UNITS = {"m": "months", "w": "weeks", "d": "days"}
 """Letters after an age, as DICOM writes them: 006M."""
+_DICOM_AGE = re.compile(r"\d{3}[DWM]", re.IGNORECASE)
+"""Ages with such a letter; 63M beside 58F is a man."""
 _NAME = re.compile(r"-?0[0-9]+.*")
 """Texts that are names although they look like numbers."""
 _UNITS = {
@@ -55,7 +57,7 @@ class Numbers:
     converted: tuple[str, ...]
     """Cells that are numbers with a unit, a bound ("89+"), a decimal comma or signs between thousands."""
     unread: tuple[str, ...]
-    """Cells that hold something else than a number, one in another unit, or an age that nobody has."""
+    """Cells that hold something else than a number, one in another unit or decimal sign, or an age that nobody has."""
     coded: tuple[str, ...] = ()
     """Cells with a number that stands for a missing value, such as 999 among ages."""
 
@@ -86,7 +88,8 @@ def read_numbers(cells: Sequence[str], column: str = "") -> Numbers:
     """
     texts = [value_of(cell) for cell in cells]
     is_age = column == AGE
-    parsed = [_number(text, _AGE_UNITS if is_age else {}) for text in _without_thousands(texts, column)]
+    plain = _without_thousands(texts, column)
+    parsed = [_number(text, _AGE_UNITS if is_age and _DICOM_AGE.fullmatch(text) else {}) for text in plain]
     values = [_years(*one) for one in parsed] if is_age else _in_one_unit(parsed)
     missing = _missing_numbers(values)
     if is_age:
@@ -117,12 +120,15 @@ def _in_one_unit(parsed: Sequence[tuple[float, str]]) -> list[float]:
 def _without_thousands(texts: Sequence[str], column: str = "") -> list[str]:
     """The texts without signs between thousands, where the column shows that its commas or points are such.
 
-    All numbers with the sign have groups of three digits behind it, and the column holds one with two such groups, a number
-    with the other sign before its decimals, or, where commas are in question, a whole number from 100 on that is neither an
-    age nor one that stands for a missing value.
+    All numbers with the sign have groups of three digits behind it, and one of them has two such groups, or the other sign
+    before its decimals; or as many numbers have the other sign alone; or, where commas are in question, the column holds a
+    whole number from 100 on that is neither an age nor one that stands for a missing value. Where fewer have the other sign,
+    both may be decimals of two hands: those few become texts that are no numbers.
 
     >>> _without_thousands(["950", "1,234"]), _without_thousands(["0,5", "1.234"]), _without_thousands(["61,125", "7"])
     (['950', '1234'], ['0,5', '1234'], ['61,125', '7'])
+    >>> _without_thousands(["3.412", "2.981", "3,4"])
+    ['3.412', '2.981', '?3,4']
     """
 
     def beside(number: str) -> bool:
@@ -134,9 +140,11 @@ def _without_thousands(texts: Sequence[str], column: str = "") -> list[str]:
         grouped = [one for one in digits if sign in one]
         if not grouped or not all(_GROUPED[sign].fullmatch(one) for one in grouped):
             continue
-        is_clear = any(decimal in one for one in digits) or any(one.count(sign) > 1 for one in grouped)
+        others = [one for one in digits if decimal in one and sign not in one]
+        is_clear = any(decimal in one or one.count(sign) > 1 for one in grouped) or len(others) >= len(grouped)
         if is_clear or (sign == "," and any(map(beside, digits))):
             return [text.replace(one, one.replace(sign, ""), 1) for text, one in zip(texts, digits, strict=True)]
+        return [f"?{text}" if one in others else text for text, one in zip(texts, digits, strict=True)]
     return list(texts)
 
 

@@ -111,4 +111,4 @@ def _decoded(data: bytes) -> tuple[str, list[str]]:
         word = foreign[0] if foreign else ""
         note = f"is not in UTF-8; it is read as Windows-1252, so that a word is {word!r}; if that is wrong, save it in UTF-8"
         return text, [note] if encoding == "cp1252" else []
-    raise ValueError("it is no text; save it as XLSX, or as CSV in UTF-8")
+    raise ValueError("it is no text; save it as CSV in UTF-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -104,6 +105,8 @@ def _number_notes(
         elif numbers is not None and (numbers.converted or numbers.unread or numbers.coded):
             values = dict(zip(cells, numbers.values, strict=True))
             other = "no ages up to 120 years" if column == AGE else "no numbers, or in another unit"
+            if any(re.search(r"\d[.,]\d", cell) for cell in numbers.unread):
+                other += ", or with another decimal sign than most"
             parts = [
                 ("read as numbers", [f"{cell} -> {values[cell]:.12g}" for cell in numbers.converted]),
                 (f"{other}, and left out of figures", numbers.unread),

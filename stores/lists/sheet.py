@@ -19,6 +19,8 @@ from .workbook import WorkbookTable, workbook_table
 LIST_SUFFIXES = frozenset({".csv", ".tsv", ".xlsx", ".xls", ".ods"})
 """Suffixes of lists; the last two cannot be read, and are refused with the way out."""
 MAX_BYTES = 2**26
+MAX_CELLS = 20_000_000
+"""Columns times rows of a list, at most: every row has a cell of every column, though its line may end before."""
 MAX_SHOWN_ROWS = 4
 NO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
 """Signs that nobody sees."""
@@ -70,8 +72,14 @@ def read_sheet(path: Path, headings_in: CountHeadings | None = None) -> Sheet:
     names = tuple(unicodedata.normalize("NFC", trimmed(cell)) for cell in (lines[0][1] if lines else []))
     while names and not names[-1]:
         names = names[:-1]
+    if len(names) * len(lines) > MAX_CELLS:
+        raise SettingsError(
+            f"{path}: the list has {len(names):,} columns and {len(lines):,} rows, more than {MAX_CELLS:,} cells.",
+            "E_MANIFEST",
+        )
+    merged = [one for one in table.merged if lines and one[1] > lines[0][0] and one[0] <= len(names)]
     problems = [f"column {name!r} appears {n} times" for name, n in Counter(names).items() if name and n > 1]
-    filled = list(_filled(lines, table.merged))
+    filled = list(_filled(lines, merged))
     rows, unnamed = [], Counter[str]()
     for line, cells in filled[1:]:
         beyond = any(map(trimmed, cells[len(names) :]))
@@ -83,7 +91,7 @@ def read_sheet(path: Path, headings_in: CountHeadings | None = None) -> Sheet:
         )
         padded = zip_longest(names, cells[: len(names)], fillvalue="")  # a row may end before the headings do
         rows.append((line, {n: trimmed(c) for n, c in padded if n}))
-    notes = [*table.notes, *_passed_over(titles, lines), *_merged_note(lines, table.merged)]
+    notes = [*table.notes, *_passed_over(titles, lines), *_merged_note(merged)]
     for column, n in sorted(unnamed.items()):
         notes.append(f"column {column} has no heading: {n} cell{'s of it are' if n > 1 else ' of it is'} not read")
     shown = tuple(tuple(filter(None, map(trimmed, cells))) for _, cells in table.lines[:MAX_SHOWN_ROWS])
@@ -114,9 +122,9 @@ def _passed_over(titles: Sequence[Line], lines: Sequence[Line]) -> Iterator[str]
 
 
 def _filled(lines: Sequence[Line], merged: Sequence[Merged]) -> Iterator[Line]:
-    """The lines; each of the cells that are merged over several rows below the headings has the value of the first."""
+    """The lines; each of the cells that are merged over several rows has the value of the first."""
     ranges: dict[int, list[Merged]] = {}
-    for one in sorted(_below(lines, merged)):
+    for one in sorted(merged):
         ranges.setdefault(one[0], []).append(one)
     starts = {column: [first for _, first, _ in some] for column, some in ranges.items()}
     values: dict[Merged, str] = {}
@@ -129,15 +137,10 @@ def _filled(lines: Sequence[Line], merged: Sequence[Merged]) -> Iterator[Line]:
         yield line, cells
 
 
-def _below(lines: Sequence[Line], merged: Sequence[Merged]) -> list[Merged]:
-    """Merged cells below the headings."""
-    return [one for one in merged if lines and one[1] > lines[0][0]]
-
-
-def _merged_note(lines: Sequence[Line], merged: Sequence[Merged]) -> Iterator[str]:
-    if below := _below(lines, merged):
-        cells = ", ".join(f"{column_letters(column)}{first} to {last}" for column, first, last in below[:5])
-        yield f"merged cells have their value in every row of theirs: {len(below)}, as {cells}"
+def _merged_note(merged: Sequence[Merged]) -> Iterator[str]:
+    if merged:
+        cells = ", ".join(f"{column_letters(column)}{first} to {last}" for column, first, last in merged[:5])
+        yield f"merged cells have their value in every row of theirs: {len(merged)}, as {cells}"
 
 
 def check_problems(path: Path, problems: Iterable[str]) -> None:

@@ -6,14 +6,13 @@ Formulas are not computed: a cell has the value that a spreadsheet stored with i
 from __future__ import annotations
 
 import io
-import lzma
 import posixpath
-import struct
+import re
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from xml.parsers import expat
 
 from .cell_formats import DAY_ONE_1904, CellFormats
@@ -28,9 +27,9 @@ MAX_COLUMNS = 16_384
 MAX_SHEETS = 20
 """Sheets that are searched for a list, at most."""
 MAX_NAMED_CELLS = 5
-_BROKEN = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError, KeyError, expat.ExpatError,
-)  # fmt: skip
+_ESCAPED = re.compile(r"_x(?:(000[A-F])_|(005F)_(?=x[0-9A-F]{4}_))", re.IGNORECASE)
+"""A control character as spreadsheets write it: `_x000D_` ends cells that were pasted from databases. Codes of digits
+alone stay: `tile_x0010_y0020_` is a name that other programs write so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,9 @@ def workbook_table(data: bytes, is_list: Callable[[Sequence[Line]], bool] = lamb
                 _parse(_member(archive, "xl/styles.xml"), formats.begin, _nothing, formats.end)
             texts = _shared(archive)
             chosen, rows = _first_list(archive, sheets, texts, formats, is_list)
-    except _BROKEN as error:
+    except (ValueError, MemoryError):
+        raise
+    except Exception as error:  # zipfile, its unpackers and expat raise whatever a damaged file leads them to
         raise ValueError(f"the workbook cannot be read ({error}); save it again as XLSX, or as CSV in UTF-8") from error
     if rows.unsaved:
         cells, more = ", ".join(rows.unsaved[:MAX_NAMED_CELLS]), len(rows.unsaved) - MAX_NAMED_CELLS
@@ -177,7 +178,16 @@ def _shared(archive: zipfile.ZipFile) -> list[str]:
             texts[-1] = _longer(texts[-1], piece, "a text that cells share")
 
     _parse(_member(archive, "xl/sharedStrings.xml"), begin, text, lambda name: open_elements.__delitem__(-1))
-    return texts
+    return list(map(_unescaped, texts))
+
+
+def _unescaped(text: str) -> str:
+    """A text with the control characters that its file has in words.
+
+    >>> _unescaped("AD_x000D_"), _unescaped("_x005F_x000D_"), _unescaped("tile_x0010_y0020_")
+    ('AD\\r', '_x000D_', 'tile_x0010_y0020_')
+    """
+    return _ESCAPED.sub(lambda match: chr(int(match[1] or match[2], 16)), text) if "_x" in text else text
 
 
 @dataclass(slots=True)
@@ -191,7 +201,8 @@ class _Rows:
     """Cells (C3) with a formula and no stored value."""
     merged: list[Merged] = field(default_factory=list)
     hidden_rows: list[int] = field(default_factory=list)
-    hidden_columns: set[int] = field(default_factory=set)
+    hidden_columns: Counter[int] = field(default_factory=Counter)
+    """Column -> how many ranges of hidden ones begin in it, less those that end before it."""
     is_hidden: bool = False
     count: int = 0
     line: int = 0
@@ -218,7 +229,9 @@ class _Rows:
             self.has_formula = True
         elif name == "col" and values.get("hidden", "0") in ("1", "true"):
             first, last = int(values["min"]), min(int(values["max"]), MAX_COLUMNS)
-            self.hidden_columns.update(range(first, last + 1))
+            if first <= last:
+                self.hidden_columns.update({first: 1})
+                self.hidden_columns.subtract({last + 1: 1})
         elif name == "mergeCell":
             self.merged += merged_columns(values.get("ref", ""))
 
@@ -246,7 +259,8 @@ class _Rows:
     def notes(self) -> list[str]:
         """What of the sheet a reader does not see and is read all the same, and what is seen and not read."""
         width = max((len(cells) for _, cells in self.lines), default=0)
-        columns = [column_letters(column) for column in sorted(self.hidden_columns) if column <= width]
+        depths = accumulate(self.hidden_columns[column] for column in range(1, width + 1))
+        columns = [column_letters(column) for column, depth in enumerate(depths, 1) if depth]
         hidden = [("rows", [str(line) for line in self.hidden_rows]), ("columns", columns)]
         notes = [
             f"hidden {what} are read as the others are: {len(some)}, as {', '.join(some[:MAX_NAMED_CELLS])}"
@@ -265,7 +279,7 @@ class _Rows:
             except (ValueError, IndexError) as error:
                 raise ValueError(f"row {self.line}: a cell refers to a text that the workbook does not hold") from error
         else:
-            text = self.value
+            text = self.value if self.kind in ("n", "b") else _unescaped(self.value)
         if self.kind == "b":
             return {"1": "TRUE", "0": "FALSE"}.get(text, text)
         return self.formats.shown(text, self.style) if self.kind == "n" and text else text

@@ -46,7 +46,7 @@ class DicomPixels:
         except Exception as error:  # pydicom raises whatever attributes of unexpected kinds lead it to
             self.close()
             raise SlideError(
-                f"{path.name}: its attributes do not describe an image ({type(error).__name__}: {error}). "
+                f"{path.name}: its attributes do not describe an image ({type(error).__name__}). "
                 "Export it again from the scanner's software.",
                 "E_UNREADABLE",
             ) from error

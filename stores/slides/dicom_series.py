@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import SlideError
-from ..foreign import foreign
+from ..foreign import foreign, kind_of
 from ..regular import open_regular
 from .companions import files_of_series
 from .dicom_deflated import check_deflated
@@ -50,7 +50,7 @@ def is_slide(path: Path) -> bool:
     tags = ["SOPClassUID", "Modality", "Rows"]
     try:
         with (
-            foreign(lambda why: SlideError(f"{path.name}: is no DICOM ({why}).", "E_DICOM")),
+            foreign(lambda why: SlideError(f"{path.name}: is no DICOM ({kind_of(why)}).", "E_DICOM")),
             open_regular(path) as file,
         ):
             check_deflated(file, path.name)
@@ -76,8 +76,7 @@ def files_of(path: Path) -> list[DicomFile]:
             file = _file(one)
         except Exception as error:  # pydicom raises whatever a damaged file leads it to
             raise SlideError(
-                f"{one.name}: cannot be read as DICOM ({type(error).__name__}: {error}); it is damaged or cut short. "
-                "Copy it again.",
+                f"{one.name}: cannot be read as DICOM ({type(error).__name__}); it is damaged or cut short. Copy it again.",
                 "E_UNREADABLE",
             ) from error
         kind = [str(word).upper() for word in file.dataset.get("ImageType") or ()]

@@ -12,6 +12,7 @@ from types import TracebackType
 from ...errors import SlideError, TileError
 from ..cache import Lease, is_copied, near
 from ..foreign import foreign
+from ..foreign import kind_of as kind_of_fault
 from ..frame import Array, Box, Frame
 from ..remote import to_path
 from ..tile_reader import Tiled, TileReader
@@ -267,7 +268,7 @@ def _open_pixels(path: Path, part: str, check: LevelCheck) -> tuple[Pixels, tupl
 
 
 def _unforeseen(name: str, why: str) -> SlideError:
-    text = f"{name}: cannot be opened: its reader fails unexpectedly ({why}); it is probably damaged."
+    text = f"{name}: cannot be opened: its reader fails unexpectedly ({kind_of_fault(why)}); it is probably damaged."
     return SlideError(f"{text} Copy it again, or convert it with another tool.", "E_UNREADABLE")
 
 

@@ -78,4 +78,4 @@ def _times(path: Path) -> int:
     if path.is_dir():
         return 1  # stores are chosen from by `_of_store`
     shape = shape_of(path)
-    return shape[3] if len(shape) == 4 else times_of(path)
+    return shape[3] if len(shape) >= 4 and set(shape[4:]) <= {1} else times_of(path)

@@ -91,6 +91,8 @@ def _form(file: Path) -> str:
 def _said(slices: Sequence[Slice]) -> list[str]:
     """Notes on what the pixels of a series mean."""
     notes = ["its Modality LUT is applied"] if any(one.lut for one in slices) else []
+    if any(one.lut and one.is_rescaled for one in slices):
+        notes.append("it has a rescale slope or intercept beside its Modality LUT, which is not used")
     kinds = {one.photometric for one in slices}
     if "MONOCHROME1" in kinds:
         notes.append("is MONOCHROME1, where low values are shown bright; its values are kept as they are")

@@ -56,6 +56,8 @@ def content_of(head: bytes) -> str:
             return MGH
     if head.lstrip().startswith(b"type = ") or head.lstrip().startswith(b"type  = "):
         return "AFNI"
+    if b"ObjectType" in head[:512] and b"NDims" in head[:512]:
+        return "MetaImage"
     if head.startswith(b"CDF\x01"):
         return "MINC or NetCDF"
     if head[:4] in (b"\x08\0\0\0", b"\x08\0\x05\0", b"\x08\0\x08\0", b"\x08\0\x16\0", b"\x02\0\0\0", b"\x02\0\x10\0"):
@@ -69,6 +71,8 @@ def not_a_volume(path: Path, head: bytes) -> SlideError:
     advice = {
         "Analyze 7.5": "it does not say which side is left; convert it to NIfTI where its origin is known",
         "AFNI": "convert it with 3dAFNItoNIFTI",
+        "MetaImage": "convert it to NIfTI or NRRD, as SimpleITK does",
+        "npy": "save its array with numpy.savez, as .npz",
         "HDF5": "if it is MINC, convert it with mnc2nii",
         "MINC or NetCDF": "convert it with mnc2nii",
         "zip archive": "unpack it and give the folder",

@@ -23,9 +23,18 @@ MAX_VOXEL_OFFSET = 2**26
 """Largest offset of the voxels in bytes; extensions lie before them."""
 LABEL_INTENT = 1002
 """NIfTI's intent code of volumes whose values are indices of labels."""
-_quiet = logging.getLogger("tile_engine.nifti")
-_quiet.addHandler(logging.NullHandler())
-_quiet.propagate = False
+
+
+class _Mended(logging.Handler):
+    """What nibabel mends in a header, as it says it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)  # what is below changes nothing that is read
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "leaving" not in (text := record.getMessage()):
+            self.texts.append(text)
 
 
 def accepts(path: Path, head: bytes) -> bool:
@@ -51,8 +60,8 @@ def shape_of(path: Path) -> tuple[int, ...]:
     try:
         head = first_bytes(path)
         kind = content_of(head)
-        return tuple(_header(path, head).get_data_shape()) if kind in (NIFTI, MGH) else ()
-    except SlideError:
+        return tuple(_header(path, head)[0].get_data_shape()) if kind in (NIFTI, MGH) else ()
+    except Exception:  # noqa: BLE001 - nibabel raises whatever odd fields lead it to; opening the file reports why
         return ()
 
 
@@ -60,11 +69,17 @@ def open_nifti(path: Path, part: str) -> Voxels:
     """Raises SlideError with a reason code."""
     path = header_of(path)
     head = first_bytes(path)
-    header = _header(path, head)
+    header, mended = _header(path, head)
     if content_of(head) == MGH:
         return _mgh(path, header, part)
-    _check_sizes(path, type(header)(head[: header.template_dtype.itemsize], check=False))
-    return _nifti(path, header, part)
+    raw = type(header)(head[: header.template_dtype.itemsize], check=False)
+    _check_sizes(path, raw)
+    if header.is_single and not raw["vox_offset"] and head[header.single_vox_offset - 4]:
+        raise SlideError(
+            f"{path.name}: has extensions behind its header and says that its voxels begin at byte 0. Correct vox_offset.",
+            "E_MALFORMED",
+        )
+    return _nifti(path, header, mended, part)
 
 
 def _check_sizes(path: Path, raw: Any) -> None:
@@ -78,7 +93,8 @@ def _check_sizes(path: Path, raw: Any) -> None:
         )
 
 
-def _header(path: Path, head: bytes) -> Any:
+def _header(path: Path, head: bytes) -> tuple[Any, list[str]]:
+    """(header, what nibabel mended in it)."""
     from nibabel.freesurfer.mghformat import MGHHeader
     from nibabel.nifti1 import Nifti1Header, Nifti1PairHeader
     from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
@@ -88,13 +104,15 @@ def _header(path: Path, head: bytes) -> Any:
     }  # fmt: skip
     try:
         if content_of(head) == MGH:
-            return MGHHeader(head[:284].ljust(284, b"\0"))
+            return MGHHeader(head[:284].ljust(284, b"\0")), []
         kind = kinds.get(head[344:348]) or kinds.get(head[4:8])
         if kind is None:
             raise ValueError("its header is no NIfTI")
         header = kind(head[: kind.template_dtype.itemsize], check=False)
-        header.check_fix(logger=_quiet)
-        return header
+        mended, logger = _Mended(), logging.Logger("nifti")
+        logger.addHandler(mended)
+        header.check_fix(logger=logger)
+        return header, mended.texts
     except Exception as error:  # nibabel raises whatever odd fields lead it to
         raise SlideError(
             f"{path.name}: its header cannot be understood ({error}); it is damaged or cut short. Copy it again.",
@@ -102,7 +120,7 @@ def _header(path: Path, head: bytes) -> Any:
         ) from error
 
 
-def _nifti(path: Path, header: Any, part: str) -> Voxels:
+def _nifti(path: Path, header: Any, mended: list[str], part: str) -> Voxels:
     try:
         dtype, sizes = header.get_data_dtype(), tuple(int(n) for n in header.get_data_shape())
         codes = int(header["qform_code"]), int(header["sform_code"])
@@ -113,7 +131,7 @@ def _nifti(path: Path, header: Any, part: str) -> Voxels:
         raise SlideError(f"{path.name}: its header makes no sense ({error}). Copy it again.", "E_MALFORMED") from error
     check_cells(path, sizes, dtype)
     shape, t = spatial_shape(path, sizes, part)
-    notes = []
+    notes = [f"its header is mended: {text}" for text in mended]
     millimetre = MILLIMETRES.get(int(header["xyzt_units"]) & 7)
     if millimetre is None:
         notes.append("its unit of length is not known; millimetres are assumed")
@@ -134,7 +152,12 @@ def _nifti(path: Path, header: Any, part: str) -> Voxels:
                 "E_MISSING_COMPANION",
             )
         data = pair[0]
-    if not 0 <= begins <= MAX_VOXEL_OFFSET:
+    elif begins == 0:  # other offsets that are too low are refused by nibabel
+        begins = float(header.single_vox_offset)
+        notes.append(
+            f"its header says that its voxels begin at byte 0, where it stands itself; byte {begins:g} is taken"
+        )
+    if not 0 <= begins <= MAX_VOXEL_OFFSET or not begins.is_integer():
         raise SlideError(f"{path.name}: says that its voxels begin at byte {begins}. Copy it again.", "E_MALFORMED")
     unpack = unpacker(data)
     cells = block(data, int(begins) + t * math.prod(shape) * dtype.itemsize, shape, dtype, unpack)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import SlideError
+from ..lists.array_cells import row_text
 from ..packed_arrays import array_headers, kept_array
 from .file_head import NPZ, content_of
 from .voxels import MAX_VOLUME_BYTES, Voxels, affine_of, check_cells, in_memory
@@ -43,7 +44,7 @@ def members(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                 if len(label_array) == count
                 else label_array[:0].reshape(0, 1)
             )
-            values = [" ".join(str(v) for v in row.tolist()) for row in flat]
+            values = [row_text(row.tolist()) for row in flat]
         for i in range(count):
             extra = {"label": values[i]} if values else {}
             yield f"{name}/{i}", extra | ({"split": name.removesuffix(_IMAGES)} if name in split_stacks else {})
@@ -74,9 +75,30 @@ def open_npz(path: Path, part: str) -> Voxels:
     array = kept_array(path, name, MAX_VOLUME_BYTES)
     cells = (array[int(number)] if number else array).view(kind).transpose()
     notes = ["states no size of voxels and no orientation; 1 mm is assumed, and the array's axes as z, y, x"]
+    notes += _unread_labels(name, arrays) if number else []
     if "affine" in arrays:
         notes.append("its array `affine` is not read, as nothing says which axes it is of")
     return Voxels("npz", cells.shape, kind, in_memory(cells), affine_of(np.eye(4)), notes=tuple(notes), kept=True)
+
+
+def _unread_labels(stack: str, arrays: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]) -> list[str]:
+    """Notes on arrays that seem to say something of the volumes of a stack, and are not read."""
+    count, part = arrays[stack][0][0], stack.removesuffix(_IMAGES)
+    labels = part + _LABELS if part != stack else ""
+    notes = [f"its array `{labels}` has not a row for each of {count} volumes and is not read"]
+    notes = notes if labels in arrays and arrays[labels][0][:1] != (count,) else []
+    return notes + [
+        f"its array `{name}` has a row for each of {count} volumes and is not read: labels are called `train_labels` beside "
+        "`train_images`"
+        for name, (shape, _) in arrays.items()
+        if name != labels and len(shape) <= 2 and shape[:1] == (count,) and not _is_of_other(name, stack, arrays)
+    ]
+
+
+def _is_of_other(name: str, stack: str, arrays: Mapping[str, object]) -> bool:
+    """Whether an array has the labels of another stack."""
+    other = name.removesuffix(_LABELS) + _IMAGES
+    return name.endswith(_LABELS) and other != stack and other in arrays
 
 
 def _single(arrays: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]) -> str:

@@ -17,7 +17,7 @@ from ..frame import Array
 from ..regular import open_regular
 from ..slides.spacing import UNITS
 from .file_head import NRRD, content_of
-from .voxels import Voxels, affine_of, block, check_cells, in_memory, spatial_shape
+from .voxels import Voxels, affine_of, block, check_cells, in_memory, short_of_voxels, spatial_shape
 
 _GZIP, _BZIP2 = ("gzip", "gz"), ("bzip2", "bz2")
 
@@ -59,7 +59,7 @@ def times_of(path: Path) -> int:
         others = [int(n) for n, step in zip(header["sizes"], directions, strict=True) if step is None]
     except Exception:  # noqa: BLE001 - pynrrd raises whatever odd fields lead it to
         return 1
-    return others[0] if len(others) == 1 else 1
+    return others[0] if others and set(others[1:]) <= {1} else 1
 
 
 def open_nrrd(path: Path, part: str) -> Voxels:
@@ -85,7 +85,7 @@ def open_nrrd(path: Path, part: str) -> Voxels:
             "E_MALFORMED",
         ) from error
     encoding = str(header.get("encoding", "raw")).lower()
-    if encoding not in ("raw", *_GZIP, *_BZIP2) or header.get("line skip") or header.get("lineskip"):
+    if encoding not in ("raw", *_GZIP, *_BZIP2):
         raise SlideError(
             f"{path.name}: its voxels are written as {encoding}; raw, gzip and bzip2 are read. Write it again as gzip.",
             "E_UNSUPPORTED_PIXELS",
@@ -95,11 +95,17 @@ def open_nrrd(path: Path, part: str) -> Voxels:
     shape, t = spatial_shape(path, [sizes[axis] for axis in order], part)
     data, offset = _data(path, header, offset)
     unpack: Any = gzip.open if encoding in _GZIP else bz2.open if encoding in _BZIP2 else None
+    skip = _byte_skip(path, header, is_packed=unpack is not None)
+    if skip < 0:
+        held, needed = data.stat().st_size - offset, math.prod(sizes) * dtype.itemsize
+        if held < needed:
+            raise short_of_voxels(data, f"{held} bytes of {needed}")
+        skip = held - needed
     if order == sorted(order):
         offset_t = t * math.prod(shape) * dtype.itemsize
-        cells = _cells(data, offset, (offset_t, shape), dtype, unpack)
+        cells = _cells(data, offset, (skip + offset_t, shape), dtype, unpack)
     else:  # time lies innermost
-        whole = _cells(data, offset, (0, tuple(sizes)), dtype, unpack)
+        whole = _cells(data, offset, (skip, tuple(sizes)), dtype, unpack)
         cells = whole.transpose(order).reshape(*shape, -1)[..., t]
     matrix = np.eye(4)
     matrix[:3, :3] = np.array([directions[axis] for axis in where]).T
@@ -108,7 +114,7 @@ def open_nrrd(path: Path, part: str) -> Voxels:
 
 
 def _cells(data: Path, start: int, at: tuple[int, tuple[int, ...]], dtype: np.dtype[Any], unpack: Any) -> Any:
-    """Cells `at` (offset in bytes, shape) of voxels that begin at byte `start`, packed or not."""
+    """Cells `at` (offset in bytes once they are unpacked, shape) of voxels that are stored from byte `start` on."""
     if unpack is None or start == 0:
         return block(data, start + at[0], at[1], dtype, unpack)
 
@@ -121,13 +127,29 @@ def _cells(data: Path, start: int, at: tuple[int, tuple[int, ...]], dtype: np.dt
     return block(data, at[0], at[1], dtype, behind)
 
 
-def _data(path: Path, header: Mapping[str, Any], offset: int) -> tuple[Path, int]:
-    """(file of the voxels, offset of their first byte)."""
-    named = header.get("data file") or header.get("datafile")
+def _byte_skip(path: Path, header: Mapping[str, Any], *, is_packed: bool) -> int:
+    """Bytes before the voxels, of packed ones in their unpacked stream; -1: the voxels are the last bytes of the file.
+
+    Raises SlideError for what is not read.
+    """
     skip = int(header.get("byte skip", header.get("byteskip", 0)) or 0)
+    lines = int(header.get("line skip", header.get("lineskip", 0)) or 0)
+    if lines or skip < (0 if is_packed else -1):
+        stated = f"line skip {lines}" if lines else f"byte skip {skip}"
+        raise SlideError(
+            f"{path.name}: says where its voxels begin by {stated}, which is not read; a byte skip of 0 or more is, and of -1 "
+            "where they are raw. Write it as one NRRD.",
+            "E_UNSUPPORTED_PIXELS",
+        )
+    return skip
+
+
+def _data(path: Path, header: Mapping[str, Any], offset: int) -> tuple[Path, int]:
+    """(file of the voxels, offset of what is stored in it, behind an attached header)."""
+    named = header.get("data file") or header.get("datafile")
     if not named:
-        return path, offset + max(skip, 0)
-    if not isinstance(named, str) or named.upper().startswith("LIST") or "%" in named or skip < 0:
+        return path, offset
+    if not isinstance(named, str) or named.upper().startswith("LIST") or "%" in named:
         raise SlideError(
             f"{path.name}: its voxels lie in several files; one is read. Write it as one NRRD.", "E_UNSUPPORTED_PIXELS"
         )
@@ -138,7 +160,7 @@ def _data(path: Path, header: Mapping[str, Any], offset: int) -> tuple[Path, int
         raise SlideError(
             f"{path.name}: its voxels lie in {named!r}, which is not there. Copy both.", "E_MISSING_COMPANION"
         )
-    return data, skip
+    return data, 0
 
 
 def _world_to_index(path: Path, header: Mapping[str, Any], axes: int) -> tuple[list[Any], Any, tuple[str, ...]]:

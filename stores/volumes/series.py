@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SlideError
-from ..foreign import foreign
+from ..foreign import foreign, kind_of
 from ..regular import open_regular
 from ..slides.companions import series_of
 from ..slides.dicom_deflated import check_deflated
@@ -46,6 +46,8 @@ class Slice:
     """Mark of the patient and the study that the picture belongs to."""
     lut: bool = False
     """Whether a Modality LUT turns stored values into true ones."""
+    is_rescaled: bool = False
+    """Whether it states a slope or an intercept, used or not."""
 
 
 def mark_of(uid: str) -> str:
@@ -76,7 +78,7 @@ def header(file: Path, tags: list[str] | None = None, *, pixels: bool = False) -
     settings.reading_validation_mode = 0  # invalid values are common, and none of them is shown
     text = f"{file.name}: cannot be read as DICOM"
     why = "it is damaged, cut short or was never complete. Export it again."
-    with foreign(lambda what: SlideError(f"{text} ({what.partition(':')[0]}); {why}", "E_DICOM")):
+    with foreign(lambda what: SlideError(f"{text} ({kind_of(what)}); {why}", "E_DICOM")):
         try:
             with warnings.catch_warnings(), open_regular(file) as handle:
                 warnings.simplefilter("ignore")
@@ -91,7 +93,7 @@ def slices_of(file: Path, data: Any) -> list[Slice]:
     text = (
         f"{file.name}: its elements contradict each other"  # values of the wrong kind, missing groups, empty sequences
     )
-    with foreign(lambda why: SlideError(f"{text} ({why}). Export it again.", "E_DICOM")):
+    with foreign(lambda why: SlideError(f"{text} ({kind_of(why)}). Export it again.", "E_DICOM")):
         return _slices(file, data)
 
 
@@ -149,6 +151,8 @@ def _slice(file: Path, data: Any, number: int) -> Slice:
     slope = frame_value(data, number, "PixelValueTransformationSequence", "RescaleSlope")
     inter = frame_value(data, number, "PixelValueTransformationSequence", "RescaleIntercept")
     numbers = tuple(tuple(float(v) for v in values) for values in (position, orientation, spacing))
+    scale = (float(slope) if slope not in (None, "") else 1.0, float(inter) if inter not in (None, "") else 0.0)
+    has_lut = bool(data.get("ModalityLUTSequence"))  # it goes before a rescale, as one of both may be there
     return Slice(
         file=file,
         frame=number,
@@ -157,13 +161,14 @@ def _slice(file: Path, data: Any, number: int) -> Slice:
         position=numbers[0],
         orientation=numbers[1],
         spacing=(numbers[2][0], numbers[2][1]),
-        scale=(float(slope) if slope not in (None, "") else 1.0, float(inter) if inter not in (None, "") else 0.0),
+        scale=(1.0, 0.0) if has_lut else scale,
         echo=_number(frame_value(data, number, "MREchoSequence", "EffectiveEchoTime") or data.get("EchoTime")),
         expected=max(int(_number(data.get(name)) or 0) for name in EXPECTED),
         photometric=str(data.get("PhotometricInterpretation", "MONOCHROME2")),
         series=mark_of(uid) if (uid := str(data.get("SeriesInstanceUID", "") or "")) else "",
         study=mark_of(f"{data.get('PatientID', '')} {data.get('StudyInstanceUID', '')}"),
-        lut=bool(data.get("ModalityLUTSequence")),
+        lut=has_lut,
+        is_rescaled=scale != (1.0, 0.0),
     )
 
 

@@ -143,7 +143,7 @@ def block(
         needed = offset + math.prod(shape) * dtype.itemsize
         have = path.stat().st_size
         if have < needed:
-            raise _short(path, f"{have} bytes of {needed}")
+            raise short_of_voxels(path, f"{have} bytes of {needed}")
         return np.memmap(path, dtype, "r", offset, tuple(shape), "F")
     data = bytearray(decoded_bytes(path, shape, dtype))
     view, got = memoryview(data), 0
@@ -156,13 +156,14 @@ def block(
                 while file.read(2**20) and file.tell() < offset + 2 * len(data) + 2**26:
                     pass  # read to the checksum at the end, past other time points
     except (EOFError, OSError, ValueError, zlib.error) as error:
-        raise _short(path, str(error)) from error
+        raise short_of_voxels(path, str(error)) from error
     if got < len(data):
-        raise _short(path, f"{got} bytes of {len(data)}")
+        raise short_of_voxels(path, f"{got} bytes of {len(data)}")
     return np.frombuffer(data, dtype).reshape(tuple(shape), order="F")
 
 
-def _short(path: Path, what: str) -> SlideError:
+def short_of_voxels(path: Path, what: str) -> SlideError:
+    """The error for a file that ends before its voxels do."""
     return SlideError(
         f"{path.name}: its voxels end early ({what}); it was cut short or damaged. Copy it again.", "E_TRUNCATED"
     )

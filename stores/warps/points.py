@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ..regular import read_whole
 
 MAX_BYTES = 1 << 28
 """Bytes of a table of points, at most."""
+_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,11 @@ def read_points(path: Path) -> PointTable:
     """The points of a CSV or TSV with the columns X and Y. Raises SettingsError (E_POINTS) for a table that holds none."""
     try:
         data = read_whole(path, MAX_BYTES)
-        (_, header), *lines = delimited_lines(data)[0]
+        lines = delimited_lines(data)[0]
+        if not lines:
+            raise ValueError("it is empty")
+        (_, header), *lines = lines
+        delimiter = delimiter_of(data)
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path}: the points cannot be read: {error}.", "E_POINTS") from error
     names = tuple(name.strip() for name in header)
@@ -59,11 +65,16 @@ def read_points(path: Path) -> PointTable:
     y, x = columns["y"], columns["x"]
     rows = tuple((*cells, *[""] * (len(names) - len(cells))) for _, cells in lines)
     points = np.array([[_number(row[y]), _number(row[x])] for row in rows], np.float64).reshape(-1, 2)
+    if delimiter == "," and (grouped := [row[i] for row in rows for i in (y, x) if _GROUPED.fullmatch(row[i].strip())]):
+        raise SettingsError(
+            f"{path}: {grouped[0].strip()!r} may have a sign between thousands or before decimals. Write points as 12345.6.",
+            "E_POINTS",
+        )
     bad = [line for (line, _), point in zip(lines, points, strict=True) if not np.isfinite(point).all()]
     if bad or not len(points):
         text = f"lines without two numbers: {', '.join(map(str, bad[:5]))}" if bad else "it has no rows"
         raise SettingsError(f"{path} holds no points that can be read: {text}.", "E_POINTS")
-    return PointTable(points, names, rows, (y, x), delimiter_of(data))
+    return PointTable(points, names, rows, (y, x), delimiter)
 
 
 def _number(text: str) -> float:

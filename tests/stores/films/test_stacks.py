@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tile_engine.errors import SlideError
 from tile_engine.stores.films import stack_films, stacks
+from tile_engine.stores.films.input_kind import find_films
 from tile_engine.stores.films.reader import count_films, films_of, read_film
 from tile_engine.stores.films.stack_columns import columns_of
 from tile_engine.stores.slides.cohort import SlideEntry
@@ -181,3 +182,41 @@ def test_columns_stand_beside_their_stack(tmp_path: Path) -> None:
     assert columns_of(tmp_path / "npy" / "films.npy", "").values["label"][1] == "2 3"
     (tmp_path / "npy" / "labels.npy").write_bytes((tmp_path / "npy" / "labels.npy").read_bytes()[:-9])
     assert columns_of(tmp_path / "npy" / "films.npy", "").values == {}
+
+
+def test_missing_values_of_arrays_are_no_class_and_no_person(tmp_path: Path) -> None:
+    """As in lists: `n/a` and NaN are empty, and labels that were saved as floats are those that were not."""
+    np.savez(
+        tmp_path / "a.npz", train_images=FILMS[:4], train_labels=[0.0, 1, np.nan, 1], train_subjects=["a", "n/a", "", "n/a"],
+        train_age=[63.0, 58.5, 71, 80], train_findings=[[0, 1], [np.nan, np.nan], [np.nan, 1], [0, 0]],
+        test_images=FILMS[:2], test_labels=[1, 0],
+    )  # fmt: skip
+    columns = columns_of(tmp_path / "a.npz", "train_images")
+    assert columns.values["label"] == ("0", "1", "", "1") and columns.values["subject"] == ("a", "", "", "")
+    assert columns.values["age"] == ("63", "58.5", "71", "80")
+    assert columns.values["findings"] == ("0 1", "", "n/a 1", "0 0")
+    assert "train_labels states no value of 1 of 4 films" in columns.notes
+    assert columns_of(tmp_path / "a.npz", "test_images").values["label"] == ("1", "0")
+
+
+def test_labels_in_the_form_of_keras_go_with_their_stack(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=FILMS, y_train=np.arange(23) % 2, x_test=FILMS[:3], y_test=[1, 0, 1])
+    columns = columns_of(tmp_path / "a.npz", "x_train")
+    assert columns.values["label"][:2] == ("0", "1") and columns.notes == ()
+    assert columns_of(tmp_path / "a.npz", "x_test").values["label"] == ("1", "0", "1")
+    entries = find_films(tmp_path / "a.npz").entries
+    assert {entry.part: entry.extra["split"] for entry in entries} == {"x_train": "train", "x_test": "test"}
+
+
+def test_arrays_beside_a_stack_that_are_not_read_are_named(tmp_path: Path) -> None:
+    """Also a matrix of features, whose texts would fill the memory; an array of something else is none of them."""
+    np.savez(tmp_path / "a.npz", x=FILMS, features=np.zeros((23, 512), np.float32), labels=np.arange(4), seed=3)
+    columns = columns_of(tmp_path / "a.npz", "x")
+    assert columns.values == {} and len(columns.notes) == 2
+    assert "features has the shape (23, 512)" in columns.notes[0] and "labels has the shape (4,)" in columns.notes[1]
+    for name, array in {"images": FILMS, "masks": FILMS, "labels": np.arange(23)}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    columns = columns_of(tmp_path / "images.npy", "")
+    assert columns.values == {} and "labels belongs to none of the stacks images, masks" in columns.notes[0]
+    with pytest.raises(SlideError, match="holds no stack of films"):
+        films_of(tmp_path / "labels.npy")

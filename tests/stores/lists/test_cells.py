@@ -80,6 +80,26 @@ def test_signs_between_thousands_are_told_from_decimals_by_the_column(cells: lis
     assert {cell for cell, value in read if cell != f"{value:g}"} == set(found.converted)
 
 
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["3.412", "2.981", "3.105", "4.200", "3,4"], [3.412, 2.981, 3.105, 4.2, math.nan]),
+        (["25.125", "31.500", "22,5 ml"], [25.125, 31.5, math.nan]),
+        (["61,125", "70,250", "7.5"], [61.125, 70.25, math.nan]),
+        (["1.234", "2.500", "0,5", "7,25"], [1234, 2500, 0.5, 7.25]),
+    ],
+)
+def test_a_few_cells_do_not_make_thousands_of_the_decimals_of_most(cells: list[str], values: list[float]) -> None:
+    found = read_numbers(cells, "age" if 70.25 in values else "")
+    assert found.values == pytest.approx(values, nan_ok=True)
+    assert found.unread == tuple(cell for cell, value in zip(cells, values, strict=True) if math.isnan(value))
+
+
+def test_men_and_women_are_no_months() -> None:
+    found = read_numbers(["63M", "58F", "71M", "70", "006M"], "age")
+    assert found.unread == ("63M", "58F", "71M") and found.values[3:] == (70, 0.5)
+
+
 @pytest.mark.parametrize("beside", ["101", "120", "999"])
 def test_neither_an_age_nor_a_code_makes_decimal_commas_of_ages_signs_between_thousands(beside: str) -> None:
     found = read_numbers(["61,125", "70,250", beside], "age")

@@ -36,6 +36,14 @@ def test_numbers_that_were_read_otherwise_or_not_are_said(tmp_path: Path) -> Non
     ]
 
 
+def test_a_number_with_another_decimal_sign_than_most_is_said(tmp_path: Path) -> None:
+    said = notes(tmp_path, "path;volume\na;3.412\nb;2.981\nc;4.200\nd;3,4\n")
+    assert said[1:] == [
+        "volume: no numbers, or in another unit, or with another decimal sign than most, and left out of figures: 1 cell, "
+        "such as '3,4'"
+    ]
+
+
 def test_numbers_of_classes_are_no_measurements(tmp_path: Path) -> None:
     rows = "".join(f"{i},{i % 3},{i % 2},{i % 2}\n" for i in range(9)) + "x,-9,999,999\n"
     assert len(notes(tmp_path, "path,label,site,Diagnosis\n" + rows)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tile_engine.errors import SettingsError
+from tile_engine.stores.lists import sheet as sheet_module
 from tile_engine.stores.lists import workbook as module
+from tile_engine.stores.lists.headings import meanings
 from tile_engine.stores.lists.sheet import Sheet, read_sheet
 from tile_engine.stores.slides.cohort import find_slides
 
@@ -66,6 +69,7 @@ def test_the_first_visible_sheet_is_read_and_the_others_are_named(
         ("xl/worksheets/sheet1.xml", '<x><row><c r="ZZZZ1"/></row></x>', "16384 are possible"),
         ("xl/worksheets/sheet1.xml", f'<x><row><c t="str"><v>{"a" * 131_073}</v></c></row></x>', "131,072 characters"),
         ("xl/worksheets/sheet1.xml", '<x><row r="many"/></x>', "cannot be read"),
+        ("xl/worksheets/sheet1.xml", "<x><row><c><v>1</v></c></row></y>", "cannot be read"),
         ("xl/sharedStrings.xml", f"<x><si><t>{'a' * 131_073}</t></si></x>", "131,072 characters"),
     ],
 )
@@ -73,6 +77,51 @@ def test_a_damaged_or_hostile_workbook_is_refused(workbook: Write, part: str, te
     with pytest.raises(SettingsError, match=said) as failure:
         read_sheet(workbook(["<c><v>1</v></c>"], **{part: text}))
     assert failure.value.code == "E_MANIFEST"
+
+
+def test_a_cell_far_to_the_right_does_not_make_all_lines_wide(workbook: Write) -> None:
+    cells = "".join(f'<row r="{i}"><c t="str"><v>a{i}</v></c></row>' for i in range(1, 301))
+    sheet = (
+        f'<worksheet><cols>{"".join(f"""<col min="{n}" max="16384" hidden="1"/>""" for n in range(1, 16_385))}</cols>'
+        f'<sheetData>{cells}</sheetData><mergeCells><mergeCell ref="XFD5:XFD6"/></mergeCells></worksheet>'
+    )
+    path = workbook([], **{"xl/worksheets/sheet1.xml": sheet})
+    tracemalloc.start()
+    try:
+        found = read_sheet(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found.rows) == 299 and peak < 16 * 2**20, peak
+    assert found.notes == ("hidden columns are read as the others are: 1, as A",)
+
+
+def test_a_list_of_short_lines_below_many_headings_is_refused(
+    workbook: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows would have a cell of every column."""
+    monkeypatch.setattr(sheet_module, "MAX_CELLS", 100)
+    (tmp_path / "a.csv").write_text(",".join(f"c{n}" for n in range(20)) + "\n" + "1\n" * 10)
+    for path in (tmp_path / "a.csv", workbook(['<c r="T1" t="str"><v>x</v></c>'] + ["<c><v>1</v></c>"] * 10)):
+        with pytest.raises(SettingsError, match="20 columns and 11 rows, more than 100 cells"):
+            read_sheet(path)
+
+
+def test_control_characters_of_texts_are_those_that_were_typed(workbook: Write) -> None:
+    """Spreadsheets write them as _xHHHH_; texts that were pasted from databases end in _x000D_."""
+    shared = "<si><t>group_x000D_</t></si><si><t>AD_x000D_</t></si><si><r><t>A</t></r><r><t>D_x000D_</t></r></si>"
+    head = '<c t="s"><v>0</v></c><c t="inlineStr"><is><t>Patient_x000D_\nID</t></is></c>'
+    rows = [
+        '<c t="s"><v>1</v></c><c t="str"><f>B1</f><v>p_x000A_1</v></c>',
+        '<c t="s"><v>2</v></c><c t="str"><v>_x005F_x000D_</v></c>',
+        '<c t="str"><v>AD</v></c><c t="str"><v>tile_x0010_y0020_.svs _x0000_ _xD83D_</v></c>',
+    ]
+    sheet = read_sheet(workbook([head, *rows], shared=shared))
+    assert sheet.names == ("group", "Patient\r\nID") and meanings(sheet.names)["Patient\r\nID"] == "subject"
+    assert [cells["group"] for _, cells in sheet.rows] == ["AD"] * 3
+    assert [cells["Patient\r\nID"] for _, cells in sheet.rows] == [
+        "p\n1", "_x000D_", "tile_x0010_y0020_.svs _x0000_ _xD83D_",
+    ]  # fmt: skip
 
 
 def test_no_part_and_no_sheet_outgrows_its_limit(workbook: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,6 +195,12 @@ def test_numbers_are_read_as_their_cells_show_them(workbook: Write) -> None:
         "xl/workbook.xml": '<workbook><workbookPr date1904="1"/><sheets><sheet name="a" id="rId1"/></sheets></workbook>'
     }
     assert read_sheet(workbook([head, row], **parts, **books)).rows[0][1]["day"] == "2028-05-02"
+    last = '<c><v>1</v></c><c s="1"><v>2958465</v></c><c><v>1</v></c>'  # counted from 1904, a day of the year 10004
+    assert read_sheet(workbook([head, last], **parts, **books)).rows[0][1]["day"] == "2958465"
+
+
+def test_letters_of_other_alphabets_name_no_column(workbook: Write) -> None:
+    assert read_sheet(workbook(['<c r="A1" t="str"><v>path</v></c><c r="ß1" t="str"><v>x</v></c>'])).names == ("path",)
 
 
 def test_texts_around_numbers_and_durations_are_as_their_cells_show_them(workbook: Write) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import nrrd
 import numpy as np
 import pytest
@@ -49,6 +52,55 @@ def test_numbers_that_are_not_finite_are_said_packed_or_not(nifti: Nifti, name: 
     values[0, 0, 0], values[8, 7, 6] = np.inf, np.nan
     with open_volume(nifti(values, name=name)) as volume:
         assert any(note.startswith("2 cells") for note in volume.notes)
+
+
+@pytest.mark.parametrize(("kind", "place", "begins"), [("Nifti1Image", 108, 352), ("Nifti2Image", 168, 544)])
+def test_a_header_is_never_read_as_voxels(tmp_path: Path, kind: str, place: int, begins: int) -> None:
+    """Some writers leave vox_offset at 0 in a single file."""
+    path = tmp_path / "a.nii"
+    nibabel.save(getattr(nibabel, kind)(body(), np.eye(4)), path)
+    data = bytearray(path.read_bytes())
+    data[place : place + 4] = bytes(4)
+    path.write_bytes(data)
+    with open_volume(path) as volume:
+        np.testing.assert_array_equal(volume.read(volume.frames[0].box)[0], body().transpose())
+        assert any(f"byte {begins} is taken" in note for note in volume.notes)
+    data[begins - 4] = 1  # with extensions, nothing says where the voxels begin
+    path.write_bytes(data)
+    assert refused(path)[0] == "E_MALFORMED"
+
+
+def test_what_nibabel_mends_in_a_header_is_said(nifti: Nifti) -> None:
+    path = nifti(body(), name="a.nii")
+    data = bytearray(path.read_bytes())
+    data[80:84] = np.float32(-2).tobytes()
+    path.write_bytes(data)
+    with open_volume(path) as volume:
+        assert any("mended: pixdim[1,2,3] should be positive" in note for note in volume.notes)
+
+
+def test_dimensions_that_make_no_sense_reject_one_file_and_do_not_stop_the_search(nifti: Nifti) -> None:
+    path = nifti(body(), name="a.nii")
+    data = bytearray(path.read_bytes())
+    data[40:48] = np.array([3, -1, 1, 1], np.int16).tobytes()
+    data[140:148] = bytes(8)
+    path.write_bytes(data)
+    assert len(find_volumes(path, t=1).entries) == 1
+    assert refused(path)[0] == "E_MALFORMED"
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nrrd"])
+def test_axes_of_one_cell_behind_time_do_not_hide_it(nifti: Nifti, tmp_path: Path, name: str) -> None:
+    cells = body().reshape(9, 8, 7, 1, 1) + np.array([0, 200, 400], np.int16)[:, None]
+    if name == "a.nii.gz":
+        path = nifti(cells, name=name)
+    else:
+        path, steps = tmp_path / name, np.vstack([np.eye(3), np.full((2, 3), np.nan)])
+        nrrd.write(str(path), cells, {"space": "RAS", "space directions": steps}, index_order="F")
+    (entry,) = find_volumes(path, t=1).entries
+    assert entry.part == "t=1"
+    with open_volume(path, entry.part) as volume:
+        assert volume.read(volume.frames[0].box).min() == body().min() + 200
 
 
 def spaced(path: Path, units: list[str], **header: Any) -> tuple[str, ...]:
@@ -109,3 +161,47 @@ def test_numbers_that_are_not_finite_are_said_of_a_store_too(tmp_path: Path) -> 
     group.attrs["ome"] = {"version": "0.5", "multiscales": multiscales([frame], name="a", channels=False)}
     with open_volume(tmp_path / "a.ome.zarr") as volume:
         assert any(note.startswith("1 cells") for note in volume.notes)
+
+
+NRRD = (
+    "NRRD0004\ntype: short\ndimension: 3\nsizes: 9 8 7\nendian: little\n"
+    "space: RAS\nspace directions: (2,0,0) (0,2,0) (0,0,3)\n"
+)
+VOXELS = body().tobytes(order="F")
+
+
+def write_nrrd(folder: Path, fields: str, data: bytes, *, is_detached: bool) -> Path:
+    path = folder / "a.nhdr"
+    text = NRRD + fields + "\n" + ("data file: v.raw\n" if is_detached else "") + "\n"
+    path.write_bytes(text.encode() + (b"" if is_detached else data))
+    (folder / "v.raw").write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("is_detached", [False, True])
+@pytest.mark.parametrize(
+    ("fields", "data"),
+    [
+        ("encoding: raw\nbyte skip: -1", b"x" * 333 + VOXELS),  # as before a DICOM file
+        ("encoding: raw\nbyte skip: 333", b"x" * 333 + VOXELS),
+        ("encoding: gzip\nbyte skip: 100", gzip.compress(b"y" * 100 + VOXELS)),
+        ("encoding: bzip2\nbyteskip: 100", bz2.compress(b"y" * 100 + VOXELS)),
+    ],
+)
+def test_bytes_before_the_voxels_of_an_nrrd_are_skipped(
+    tmp_path: Path, fields: str, data: bytes, is_detached: bool
+) -> None:
+    """Those of packed voxels are counted in the unpacked stream, as the format says."""
+    with open_volume(write_nrrd(tmp_path, fields, data, is_detached=is_detached)) as volume:
+        np.testing.assert_array_equal(volume.read(volume.frames[0].box)[0], body().transpose())
+
+
+@pytest.mark.parametrize("is_detached", [False, True])
+def test_skips_of_an_nrrd_that_are_not_read_are_named(tmp_path: Path, is_detached: bool) -> None:
+    for fields, data, expected, words in (
+        ("encoding: raw\nline skip: 1", b"\n" + VOXELS, "E_UNSUPPORTED_PIXELS", "line skip 1"),
+        ("encoding: gzip\nbyte skip: -1", gzip.compress(VOXELS), "E_UNSUPPORTED_PIXELS", "byte skip -1"),
+        ("encoding: raw\nbyte skip: -1", VOXELS[:-2], "E_TRUNCATED", "1006 bytes of 1008"),
+    ):
+        code, message = refused(write_nrrd(tmp_path, fields, data, is_detached=is_detached))
+        assert code == expected and words in message

@@ -266,10 +266,24 @@ def test_labels_that_are_objects_are_not_opened(tmp_path: Path) -> None:
         list(npz_reader.members(tmp_path / "a.npz"))
 
 
+def test_labels_of_volumes_are_as_in_lists_and_those_that_are_not_read_are_named(tmp_path: Path) -> None:
+    volumes = body((2, 5, 6, 7), "uint8")
+    np.savez(tmp_path / "a.npz", train_images=volumes, train_labels=[1.0, np.nan], test_images=volumes, test_labels=[1])
+    labels = {part: columns.get("label") for part, columns in npz_reader.members(tmp_path / "a.npz")}
+    assert labels == {"train_images/0": "1", "train_images/1": "", "test_images/0": None, "test_images/1": None}
+    with open_volume(tmp_path / "a.npz", "test_images/0") as volume:
+        assert any("`test_labels` has not a row for each of 2 volumes" in note for note in volume.notes)
+    np.savez(tmp_path / "b.npz", x=volumes, labels=[0, 1])
+    with open_volume(tmp_path / "b.npz", "x/0") as volume:
+        assert any("`labels` has a row for each of 2 volumes and is not read" in note for note in volume.notes)
+
+
 def test_what_is_no_volume_is_named(tmp_path: Path) -> None:
     for content, code in (
         (b"<html>404</html>", "E_NOT_A_VOLUME"),
         (b"some words", "E_NOT_A_VOLUME"),
+        (b"ObjectType = Image\nNDims = 3\n", "E_NOT_A_VOLUME"),
+        (b"\x93NUMPY\x01\0", "E_NOT_A_VOLUME"),
         (b"\x89PNG\r\n\x1a\n", "E_NOT_A_VOLUME"),
         (b"", "E_EMPTY"),
         (b"\x1f\x8b" + b"x" * 50, "E_NOT_A_VOLUME"),
@@ -281,6 +295,17 @@ def test_what_is_no_volume_is_named(tmp_path: Path) -> None:
         assert code_of(path) == code
     (tmp_path / "x").mkdir()
     assert code_of(tmp_path / "x") == "E_NOT_A_VOLUME"
+
+
+def test_formats_of_volumes_that_are_not_read_say_what_to_do(tmp_path: Path) -> None:
+    for content, said in (
+        (b"ObjectType = Image\nNDims = 3\n", "MetaImage; convert it to NIfTI or NRRD"),
+        (b"Comment = a\nObjectType = Image\nNDims = 3\n", "MetaImage; convert it"),
+        (b"\x93NUMPY\x01\0", "npy; save its array with numpy.savez"),
+    ):
+        (tmp_path / "a.mha").write_bytes(content)
+        with pytest.raises(SlideError, match=said):
+            open_volume(tmp_path / "a.mha")
 
 
 def test_the_name_does_not_decide(nifti: Nifti, tmp_path: Path) -> None:

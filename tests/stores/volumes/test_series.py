@@ -226,7 +226,9 @@ def test_slices_of_mixed_types_are_widened(series: Series) -> None:
     np.testing.assert_array_equal(found, large)
 
 
-def test_a_modality_lut_is_applied_and_said(series: Series) -> None:
+@pytest.mark.parametrize("is_rescaled", [False, True])
+def test_a_modality_lut_is_applied_and_said(series: Series, is_rescaled: bool) -> None:
+    """A rescale beside it, which the standard forbids, is not applied to its values."""
     table = np.arange(2100)[::-1].astype(np.uint16)
 
     def change(data: Any, k: int) -> None:
@@ -235,11 +237,22 @@ def test_a_modality_lut_is_applied_and_said(series: Series) -> None:
         item.add_new("LUTData", "OW", table.tobytes())
         item["LUTDescriptor"].VR = "US"
         data.PixelRepresentation, data.ModalityLUTSequence = 0, [item]
-        del data.RescaleSlope, data.RescaleIntercept
+        if not is_rescaled:
+            del data.RescaleSlope, data.RescaleIntercept
 
     found, notes = cells(changed(series(SLICES, PLACES), change))
     np.testing.assert_array_equal(found, table[SLICES])
-    assert any("Modality LUT" in note for note in notes)
+    assert "its Modality LUT is applied" in notes
+    assert is_rescaled == any("rescale slope or intercept beside its Modality LUT" in note for note in notes)
+
+
+def test_a_message_on_damaged_elements_quotes_none_of_them(series: Series) -> None:
+    folder = changed(series(SLICES, PLACES), lambda data, k: setattr(data, "PatientID", "Doe-12"))
+    for file in folder.iterdir():
+        file.write_bytes(file.read_bytes().replace(b"LO\x06\x00Doe-12", b"FL\x06\x00Doe-12"))
+    with pytest.raises(SlideError, match="contradict each other") as caught:
+        open_volume(folder)
+    assert "Doe" not in caught.value.message
 
 
 @pytest.mark.parametrize("kind", ["MONOCHROME1", "PALETTE COLOR"])

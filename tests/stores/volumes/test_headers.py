@@ -184,9 +184,10 @@ def write_nrrd(folder: Path, fields: str, data: bytes, *, is_detached: bool) -> 
     [
         ("encoding: raw\nbyte skip: -1", b"x" * 333 + VOXELS),  # as before a DICOM file
         ("encoding: raw\nbyte skip: 333", b"x" * 333 + VOXELS),
-        ("encoding: gzip\nbyte skip: 100", gzip.compress(b"y" * 100 + VOXELS)),
+        ("encoding: gzip\nbyte skip: 100", gzip.compress(b"y" * 100 + VOXELS, mtime=0)),
         ("encoding: bzip2\nbyteskip: 100", bz2.compress(b"y" * 100 + VOXELS)),
     ],
+    ids=("raw, from the end", "raw", "gzip", "bzip2"),
 )
 def test_bytes_before_the_voxels_of_an_nrrd_are_skipped(
     tmp_path: Path, fields: str, data: bytes, is_detached: bool

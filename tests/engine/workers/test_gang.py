@@ -76,7 +76,7 @@ def follows(two: Any, one: Any) -> None:
     for found, wanted in zip(two[0], one[0], strict=True):
         assert found == pytest.approx(wanted, rel=1e-5, abs=1e-7)
     for key, wanted in one[1].items():
-        # Adam divides a gradient by its own size, so the rounding of a small one weighs as a step: other processors, other digits
+        # Adam divides a gradient by its own size, so the rounding of a small one weighs as a step
         torch.testing.assert_close(torch.from_numpy(two[1][key]), torch.from_numpy(wanted), rtol=1e-3, atol=2e-4)
 
 

@@ -111,7 +111,7 @@ def train_network(job: Job[FoldSettings], unit: Unit, *, training_set: Prepared)
         with threadpool_limits(job.settings.threads):  # the last digits depend on the threads
             fit_head(network, features[used], labels)
     with outcome.clock("write"):
-        record = partial(SiteRecord, history=history, sites=cohort_of(job).names, images=len(rows))
+        record = partial(SiteRecord, history=history, sites=cohort_of(job).names, images=len(rows), folds_stay=True)
         outcome.files += save_model(job, unit.name, network, record)
         outcome.files += store_features(job, unit.name, _means(features, chosen.owners, len(job.slides)))
         slot.path.unlink(missing_ok=True)

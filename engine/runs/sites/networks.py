@@ -18,7 +18,7 @@ from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import checkpoint_slot, device_of, read_record, save_model
 from .documents import SiteRecord
-from .folds import Folds, cohort_of, folds_of, trained_cohort, trained_folds, trained_rows
+from .folds import RowsOfFolds, cohort_of, folds_of, trained_cohort, trained_folds, trained_rows
 from .rows import store_features
 from .settings import FoldSettings
 
@@ -62,7 +62,7 @@ def rows_of(job: Job[FoldSettings], name: str) -> tuple[Array, Array]:
     return _of_network(folds_of(job), name)
 
 
-def _of_network(folds: Folds, name: str) -> tuple[Array, Array]:
+def _of_network(folds: RowsOfFolds, name: str) -> tuple[Array, Array]:
     if name in folds:
         return folds[name]
     return list(folds.values())[(int(name.rpartition("-")[2]) - 1) % len(folds)]

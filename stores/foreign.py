@@ -16,10 +16,10 @@ MAX_TEXT = 300
 """Characters of what a parser said that a message quotes."""
 
 
-def kind_of(why: str) -> str:
+def kind_of_fault(why: str) -> str:
     """The kind of what a parser raised, of a text that `foreign` gives: the rest may quote what a file holds of a person.
 
-    >>> kind_of("KeyError: 'Doe^Jane'")
+    >>> kind_of_fault("KeyError: 'Doe^Jane'")
     'KeyError'
     """
     return why.partition(":")[0]

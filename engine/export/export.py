@@ -155,7 +155,7 @@ def _image_files(
         labels, left_out = labels_of_run(job, names)
     files = list[ImageFile]()
     # once for all images
-    listed, plain = cache(partial(columns_listed, job)), cache(partial(plain_names, job.slides))
+    listed, plain = cache(partial(columns_listed, job)), cache(partial(plain_names, job.opened))
     for image in job.slides:
         picked = Picked(job, image, tuple(labels.get(image, ())), with_tiles, listed, plain)
         file = ImageFile(choices.to, picked, folder)

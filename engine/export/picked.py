@@ -61,7 +61,7 @@ class Picked:
     @property
     def plain_name(self) -> str:
         """The name of its own file where it has it alone, else its id: see `plain_names`."""
-        return (self.plain() if self.plain else plain_names(self.job.slides))[self.image]
+        return (self.plain() if self.plain else plain_names(self.job.opened))[self.image]
 
     @property
     def store(self) -> Path:

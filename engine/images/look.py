@@ -17,7 +17,7 @@ from typing import Any
 from ...errors import CorruptError, SlideError, TileError
 from ...stores.cache import cache, cached, is_copied
 from ...stores.files import read_json, write_json
-from ...stores.foreign import foreign, kind_of
+from ...stores.foreign import foreign, kind_of_fault
 from ...stores.frame import Array, Box
 from ...stores.slides.cohort import SlideEntry
 from ...stores.slides.file_marks import fingerprint
@@ -105,7 +105,7 @@ def _counted(item: Item) -> dict[str, Any]:
     path, _, part = item
     try:
         with foreign(
-            lambda why: SlideError(f"{Path(path).name}: its header is damaged ({kind_of(why)}).", "E_MALFORMED")
+            lambda why: SlideError(f"{Path(path).name}: its header is damaged ({kind_of_fault(why)}).", "E_MALFORMED")
         ):
             return {"films": count_films(SlideEntry("", Path(path), Path(path).name, part=part))}
     except SlideError as error:

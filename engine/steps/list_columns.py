@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -37,18 +38,27 @@ OF_FEATURES = "embedding_"
 """Beginning of the names of features in Parquet."""
 LISTED = "listed"
 """Where a table notes which of its columns are of the list."""
+MAX_NAME_BYTES = 180
+"""Of a name in UTF-8: folders have names of at most 255 bytes on most disks, less on encrypted ones; there is more in it."""
+_OF_STORES = frozenset({"_index", "zarr.json", ".", ".."})
+"""Names that no column can have in a table."""
 INTERNAL = frozenset({REGISTERED, MAPS, LANDMARKS})
 """Columns of a block that no list has: the run that its registration comes from, and digests."""
 
 
 def own_name(name: str, taken: Collection[str]) -> str:
-    """A list's column in the table: one named as a column of the table, or with a slash, gets another name.
+    """A list's column in the table: one named as a column of the table, or that no folder can have as its name, gets another.
 
-    >>> own_name("age", ["id"]), own_name("id", ["id"]), own_name("mg/l", ["id"])
-    ('age', 'list id', 'mg per l')
+    Tables store a column in a folder of its name: a slash would divide it, and a long heading is cut, with digits of its own.
+
+    >>> own_name("age", ["id"]), own_name("id", ["id"]), own_name("mg/l", ["id"]), own_name("_index", ["id"])
+    ('age', 'list id', 'mg per l', 'list _index')
     """
     name = name.replace("/", " per ")
-    while name in taken:
+    if len(data := name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
+        start = data[:MAX_NAME_BYTES].decode("utf-8", "ignore").rstrip()
+        name = f"{start}... {hashlib.sha256(data).hexdigest()[:8]}"
+    while name in taken or name in _OF_STORES:
         name = f"list {name}"
     return name
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import SlideError
-from ...stores.foreign import foreign, kind_of
+from ...stores.foreign import foreign, kind_of_fault
 from ...stores.frame import Array, Box
 from ..show.thumbnail import thumbnail_source
 from ..workers.child import Say
@@ -50,7 +50,7 @@ def drawn(kind: str, path: str, part: str, mark: str) -> dict[str, str]:
     try:
         if not file.exists():
             return {"why": GONE}
-        with foreign(lambda why: SlideError(kind_of(why), "E_MALFORMED")):
+        with foreign(lambda why: SlideError(kind_of_fault(why), "E_MALFORMED")):
             if mark != _mark(kind, file):
                 return {"why": "not drawn: the file is not the one that was rejected, or was changed since"}
             return {"picture": thumbnail_source(_READERS[kind](file, part))}

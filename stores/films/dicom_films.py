@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import SlideError
-from ..foreign import foreign, kind_of
+from ..foreign import foreign, kind_of_fault
 from ..frame import Array
 from ..slides.file_head import head_of
 from ..slides.pixels import check_one_image
@@ -61,7 +61,9 @@ def dicom_films(path: Path, part: str, start: int, stop: int) -> Iterator[Film |
 
 def _contradictory(path: Path, why: str) -> SlideError:
     # what a parser says can quote an element, and elements hold names
-    return SlideError(f"{path.name}: its elements contradict each other ({kind_of(why)}). Export it again.", "E_DICOM")
+    return SlideError(
+        f"{path.name}: its elements contradict each other ({kind_of_fault(why)}). Export it again.", "E_DICOM"
+    )
 
 
 def _check_readable(path: Path, part: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import SlideError, TileError
-from ..foreign import foreign, kind_of
+from ..foreign import foreign, kind_of_fault
 from ..frame import Array
 from ..slides.dicom_codecs import decoder
 from ..slides.file_head import head_of
@@ -123,6 +123,6 @@ def _undecoded(path: Path, data: Any, why: str) -> SlideError:
     syntax: Any = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
     return SlideError(
         f"{path.name}: its pixels ({getattr(syntax, 'name', 'unknown transfer syntax')}) cannot be decoded "
-        f"({kind_of(why)}): they are damaged or cut short. Export it again, or write it without compression.",
+        f"({kind_of_fault(why)}): they are damaged or cut short. Export it again, or write it without compression.",
         "E_DICOM",
     )

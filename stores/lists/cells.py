@@ -23,8 +23,8 @@ MAX_AGE = 120.0
 _PER_YEAR = {"": 1.0, "years": 1.0, "months": 12.0, "weeks": 365.25 / 7, "days": 365.25}
 _AGE_UNITS = {"m": "months", "w": "weeks", "d": "days"}
 """Letters after an age, as DICOM writes them: 006M."""
-_DICOM_AGE = re.compile(r"\d{3}[DWM]", re.IGNORECASE)
-"""Ages with such a letter; 63M beside 58F is a man."""
+_MAN, _WOMAN = re.compile(r"\d{1,2}\s*M", re.IGNORECASE), re.compile(r"\d{1,3}\s*F", re.IGNORECASE)
+"""Ages with a sex: 63M beside 58F is a man; 8M beside 2Y, and 006M always, are months."""
 _NAME = re.compile(r"-?0[0-9]+.*")
 """Texts that are names although they look like numbers."""
 _UNITS = {
@@ -89,7 +89,9 @@ def read_numbers(cells: Sequence[str], column: str = "") -> Numbers:
     texts = [value_of(cell) for cell in cells]
     is_age = column == AGE
     plain = _without_thousands(texts, column)
-    parsed = [_number(text, _AGE_UNITS if is_age and _DICOM_AGE.fullmatch(text) else {}) for text in plain]
+    with_sex = is_age and any(map(_WOMAN.fullmatch, plain))
+    letters = [_AGE_UNITS if is_age and not (with_sex and _MAN.fullmatch(text)) else {} for text in plain]
+    parsed = list(map(_number, plain, letters))
     values = [_years(*one) for one in parsed] if is_age else _in_one_unit(parsed)
     missing = _missing_numbers(values)
     if is_age:
@@ -122,13 +124,16 @@ def _without_thousands(texts: Sequence[str], column: str = "") -> list[str]:
 
     All numbers with the sign have groups of three digits behind it, and one of them has two such groups, or the other sign
     before its decimals; or as many numbers have the other sign alone; or, where commas are in question, the column holds a
-    whole number from 100 on that is neither an age nor one that stands for a missing value. Where fewer have the other sign,
-    both may be decimals of two hands: those few become texts that are no numbers.
+    whole number from 100 on that is neither an age nor one that stands for a missing value, or a number with a point of
+    another size than decimals. Where fewer have the other sign, both may be decimals of two hands: those few become texts
+    that are no numbers.
 
     >>> _without_thousands(["950", "1,234"]), _without_thousands(["0,5", "1.234"]), _without_thousands(["61,125", "7"])
     (['950', '1234'], ['0,5', '1234'], ['61,125', '7'])
     >>> _without_thousands(["3.412", "2.981", "3,4"])
     ['3.412', '2.981', '?3,4']
+    >>> _without_thousands(["1,234", "2,345", "12.5"]), _without_thousands(["3,412", "2,981", "3.4"])
+    (['1234', '2345', '12.5'], ['3,412', '2,981', '?3.4'])
     """
 
     def beside(number: str) -> bool:
@@ -142,10 +147,21 @@ def _without_thousands(texts: Sequence[str], column: str = "") -> list[str]:
             continue
         others = [one for one in digits if decimal in one and sign not in one]
         is_clear = any(decimal in one or one.count(sign) > 1 for one in grouped) or len(others) >= len(grouped)
-        if is_clear or (sign == "," and any(map(beside, digits))):
+        if is_clear or (
+            sign == "," and (any(map(beside, digits)) or (column != AGE and _differ_in_size(grouped, others)))
+        ):
             return [text.replace(one, one.replace(sign, ""), 1) for text, one in zip(texts, digits, strict=True)]
         return [f"?{text}" if one in others else text for text, one in zip(texts, digits, strict=True)]
     return list(texts)
+
+
+def _differ_in_size(grouped: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether numbers with a point lie far from those with a comma, were these decimals; 12.500 may be thousands itself."""
+    decimals = [float(one.replace(",", ".")) for one in grouped]
+    least, most = min(decimals), max(decimals)
+    reach = most - least or most
+    values = [_number(one)[0] for one in others if not _GROUPED["."].fullmatch(one)]
+    return any(value < least - reach or value > most + reach for value in values)
 
 
 def is_unit(text: str) -> bool:

@@ -19,7 +19,7 @@ from .workbook import WorkbookTable, workbook_table
 LIST_SUFFIXES = frozenset({".csv", ".tsv", ".xlsx", ".xls", ".ods"})
 """Suffixes of lists; the last two cannot be read, and are refused with the way out."""
 MAX_BYTES = 2**26
-MAX_CELLS = 20_000_000
+MAX_TABLE_CELLS = 20_000_000
 """Columns times rows of a list, at most: every row has a cell of every column, though its line may end before."""
 MAX_SHOWN_ROWS = 4
 NO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
@@ -72,9 +72,10 @@ def read_sheet(path: Path, headings_in: CountHeadings | None = None) -> Sheet:
     names = tuple(unicodedata.normalize("NFC", trimmed(cell)) for cell in (lines[0][1] if lines else []))
     while names and not names[-1]:
         names = names[:-1]
-    if len(names) * len(lines) > MAX_CELLS:
+    if len(names) * len(lines) > MAX_TABLE_CELLS:
         raise SettingsError(
-            f"{path}: the list has {len(names):,} columns and {len(lines):,} rows, more than {MAX_CELLS:,} cells.",
+            f"{path}: the list has {len(names):,} columns and {len(lines):,} rows, more than {MAX_TABLE_CELLS:,} cells. Remove "
+            "what stands far to the right of the other headings, or divide the list.",
             "E_MANIFEST",
         )
     merged = [one for one in table.merged if lines and one[1] > lines[0][0] and one[0] <= len(names)]

@@ -177,15 +177,29 @@ def _listed(path: Path, kind: InputKind) -> Cohort:
 
 def _named_apart(entries: list[SlideEntry], root: Path) -> list[SlideEntry]:
     """The entries, of which no two have one name: files outside the root of which several have one name, or a file inside has
-    it too, are named by their paths below a common folder, as is that file."""
+    it too, are named by their paths below a common folder, as is that file; and all are where names are still the same."""
     counts = Counter(entry.name for entry in entries)
-    same = [entry for entry in entries if counts[entry.name] > 1]
-    outside = [entry for entry in same if _relative(entry.path, root).startswith("../")]
-    inside = [entry for entry in same if entry not in outside and entry.name in {one.name for one in outside}]
-    folders = [*(entry.path.parent for entry in outside), *([root] if inside else [])]
+    is_outside = [counts[e.name] > 1 and _relative(e.path, root).startswith("../") for e in entries]
+    names = {entry.name for entry, outside in zip(entries, is_outside, strict=True) if outside}
+    chosen = [entry.name in names for entry in entries]
+    named = _below_common(entries, chosen, root)
+    after = Counter(entry.name for entry in named)
+    if any(after[entry.name] > 1 for entry, changed in zip(named, chosen, strict=True) if changed):
+        return _below_common(entries, [True] * len(entries), root)
+    return named
+
+
+def _below_common(entries: list[SlideEntry], chosen: Sequence[bool], root: Path) -> list[SlideEntry]:
+    """The entries, of which those chosen are named by their paths below the folder that they, or the root, have in common."""
+    parents = {entry.path.parent for entry, one in zip(entries, chosen, strict=True) if one}
+    folders = {parent if f"{_relative(parent, root)}/".startswith("../") else root for parent in parents}
     common = _common([_plain(folder) for folder in folders]) if folders else Path()
-    names = {id(e): _relative(e.path, common) + _inside(e.part) for e in (*outside, *inside) if common != Path()}
-    return [replace(entry, name=names.get(id(entry), entry.name)) for entry in entries]
+    if common == Path():
+        return entries
+    return [
+        replace(entry, name=_relative(entry.path, common) + _inside(entry.part)) if one else entry
+        for entry, one in zip(entries, chosen, strict=True)
+    ]
 
 
 def _plain(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import SlideError
-from ..foreign import foreign, kind_of
+from ..foreign import foreign, kind_of_fault
 from ..regular import open_regular
 from .companions import files_of_series
 from .dicom_deflated import check_deflated
@@ -50,7 +50,7 @@ def is_slide(path: Path) -> bool:
     tags = ["SOPClassUID", "Modality", "Rows"]
     try:
         with (
-            foreign(lambda why: SlideError(f"{path.name}: is no DICOM ({kind_of(why)}).", "E_DICOM")),
+            foreign(lambda why: SlideError(f"{path.name}: is no DICOM ({kind_of_fault(why)}).", "E_DICOM")),
             open_regular(path) as file,
         ):
             check_deflated(file, path.name)

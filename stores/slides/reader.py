@@ -11,8 +11,7 @@ from types import TracebackType
 
 from ...errors import SlideError, TileError
 from ..cache import Lease, is_copied, near
-from ..foreign import foreign
-from ..foreign import kind_of as kind_of_fault
+from ..foreign import foreign, kind_of_fault
 from ..frame import Array, Box, Frame
 from ..remote import to_path
 from ..tile_reader import Tiled, TileReader

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..cache import Lease, is_copied
-from ..foreign import foreign, kind_of
+from ..foreign import foreign, kind_of_fault
 from ..frame import Array, Box, Frame
 from ..placement import Affine, Placement, placement
 from ..remote import to_path
@@ -285,7 +285,7 @@ def open_volume(path: Path, part: str = "") -> Volume:
 
 
 def _unforeseen(name: str, why: str) -> SlideError:
-    text = f"{name}: cannot be opened: its reader fails unexpectedly ({kind_of(why)}); it is probably damaged."
+    text = f"{name}: cannot be opened: its reader fails unexpectedly ({kind_of_fault(why)}); it is probably damaged."
     return SlideError(f"{text} Copy it again, or convert it with another tool.", "E_UNREADABLE")
 
 

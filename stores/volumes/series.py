@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SlideError
-from ..foreign import foreign, kind_of
+from ..foreign import foreign, kind_of_fault
 from ..regular import open_regular
 from ..slides.companions import series_of
 from ..slides.dicom_deflated import check_deflated
@@ -78,7 +78,7 @@ def header(file: Path, tags: list[str] | None = None, *, pixels: bool = False) -
     settings.reading_validation_mode = 0  # invalid values are common, and none of them is shown
     text = f"{file.name}: cannot be read as DICOM"
     why = "it is damaged, cut short or was never complete. Export it again."
-    with foreign(lambda what: SlideError(f"{text} ({kind_of(what)}); {why}", "E_DICOM")):
+    with foreign(lambda what: SlideError(f"{text} ({kind_of_fault(what)}); {why}", "E_DICOM")):
         try:
             with warnings.catch_warnings(), open_regular(file) as handle:
                 warnings.simplefilter("ignore")
@@ -93,7 +93,7 @@ def slices_of(file: Path, data: Any) -> list[Slice]:
     text = (
         f"{file.name}: its elements contradict each other"  # values of the wrong kind, missing groups, empty sequences
     )
-    with foreign(lambda why: SlideError(f"{text} ({kind_of(why)}). Export it again.", "E_DICOM")):
+    with foreign(lambda why: SlideError(f"{text} ({kind_of_fault(why)}). Export it again.", "E_DICOM")):
         return _slices(file, data)
 
 

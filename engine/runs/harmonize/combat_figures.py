@@ -26,10 +26,9 @@ def combat_figures(
         part = None if values is None else values[train]
         if reason := why_not(embeddings[train], cohort.sites[train], part):
             return _without(reason), left_out
-        if not set(cohort.sites[test].tolist()) <= set(cohort.sites[train].tolist()):
-            return _without(
-                "all scans of a site are of one person, without whom ComBat cannot be fitted to it"
-            ), left_out
+        if missing := sorted({*cohort.sites[test].tolist()} - {*cohort.sites[train].tolist()}):
+            names = ", ".join(cohort.names[site] for site in missing)
+            return _without(f"a fold leaves no scan of {names} to fit ComBat on"), left_out
         combat = fit_combat(embeddings[train], cohort.sites[train], part)
         rows = np.concatenate([train, test])
         changed = np.full(embeddings.shape, np.nan)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...pipeline.job import Job
+from ...steps.checkpoints import find_record
 from .check_maps import mean_of
-from .documents import Evaluation, Explanations
+from .documents import Evaluation, Explanations, SiteRecord
 from .evaluate import BASELINE, DISCRIMINANT, HEADER, NETWORK
+from .folds import STEP, trained_folds
 
 FEW = 10
 """Subjects of a site below which figures say little about others."""
@@ -18,6 +20,12 @@ ALIKE = 0.7
 
 def cautions_of(job: Job[Any], document: Evaluation, explanations: Explanations) -> Iterator[tuple[str, str]]:
     """(headline, text) of each."""
+    if _folds_may_have_moved(job):
+        yield (
+            f"Some {job.modality.name} may have been judged by networks that saw their subjects.",
+            "The networks were trained by an earlier version, which drew the folds anew when an image was rejected later, and "
+            "images of this run were. Figures may be too good, and maps may be of other networks: run anew with another OUT.",
+        )
     if document.header_tells:
         header = document.methods[HEADER]
         yield (
@@ -52,6 +60,14 @@ def cautions_of(job: Job[Any], document: Evaluation, explanations: Explanations)
             f"Maps of random weights look like those of the networks (rank correlation {alike:.2f}).",
             "The maps then show the images rather than what was learned about sites.",
         )
+
+
+def _folds_may_have_moved(job: Job[Any]) -> bool:
+    """Whether images were rejected after an earlier version drew the folds; those of the list's split are not drawn."""
+    if len(job.slides_before(STEP)) == len(job.slides):
+        return False
+    records = [find_record(job, name, SiteRecord) for name in trained_folds(job) if name != "split"]
+    return any(record is not None and not record.folds_stay for record in records)
 
 
 def _subjects(job: Job[Any], document: Evaluation) -> dict[str, int]:

@@ -16,6 +16,8 @@ class SiteRecord(ModelRecord):
     """The sites in the order of the network's outputs."""
     images: int
     """Number of images that it was trained on."""
+    folds_stay: bool = False
+    """Whether images that are rejected later move no fold; False in records of before, when folds were then drawn anew."""
 
 
 class Accuracy(Part):

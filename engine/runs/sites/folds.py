@@ -19,7 +19,7 @@ from ...steps.split_column import check_sides, check_split, learned_and_judged
 
 STEP = "networks"
 """Name of the step that trains."""
-Folds = dict[str, tuple[Array, Array]]
+RowsOfFolds = dict[str, tuple[Array, Array]]
 """Fold -> (training rows, all of a known site; judged rows)."""
 
 
@@ -55,7 +55,7 @@ def cohort_of(job: Job[Any]) -> Cohort:
     return Cohort(cohort.names, cohort.sites[rows], cohort.subjects[rows])
 
 
-def folds_of(job: Job[Any]) -> Folds:
+def folds_of(job: Job[Any]) -> RowsOfFolds:
     """The folds, in rows of the images in use. An image is judged in one fold at most."""
     rows = trained_rows(job)
     return {n: (_places(rows, train), _places(rows, judged)) for n, (train, judged) in trained_folds(job).items()}
@@ -66,7 +66,7 @@ def _places(rows: Array, chosen: Array) -> Array:
     return np.flatnonzero(np.isin(rows, chosen))
 
 
-def trained_folds(job: Job[Any]) -> Folds:
+def trained_folds(job: Job[Any]) -> RowsOfFolds:
     """The folds, in rows of `trained_cohort`."""
     cohort = trained_cohort(job)
     known = cohort.sites >= 0
@@ -78,7 +78,7 @@ def trained_folds(job: Job[Any]) -> Folds:
 
 
 @lru_cache(maxsize=4)
-def _drawn(sites: tuple[int, ...], subjects: tuple[str, ...], cv: int, seed: int) -> Folds:
+def _drawn(sites: tuple[int, ...], subjects: tuple[str, ...], cv: int, seed: int) -> RowsOfFolds:
     """Folds by subject, as many as can be up to `cv`; kept, as drawing them of many subjects takes seconds."""
     from ....models.evaluation.probes import grouped_folds
 

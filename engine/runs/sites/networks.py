@@ -18,7 +18,7 @@ from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import checkpoint_slot, device_of, read_record, save_model
 from .documents import SiteRecord
-from .folds import Folds, cohort_of, folds_of, trained_cohort, trained_folds, trained_rows
+from .folds import RowsOfFolds, cohort_of, folds_of, trained_cohort, trained_folds, trained_rows
 from .rows import store_features
 from .settings import FoldSettings
 
@@ -62,7 +62,7 @@ def rows_of(job: Job[FoldSettings], name: str) -> tuple[Array, Array]:
     return _of_network(folds_of(job), name)
 
 
-def _of_network(folds: Folds, name: str) -> tuple[Array, Array]:
+def _of_network(folds: RowsOfFolds, name: str) -> tuple[Array, Array]:
     if name in folds:
         return folds[name]
     return list(folds.values())[(int(name.rpartition("-")[2]) - 1) % len(folds)]
@@ -111,7 +111,7 @@ def train_network(job: Job[FoldSettings], unit: Unit, *, training_set: Prepared)
         with threadpool_limits(job.settings.threads):  # the last digits depend on the threads
             fit_head(network, features[used], labels)
     with outcome.clock("write"):
-        record = partial(SiteRecord, history=history, sites=cohort_of(job).names, images=len(rows))
+        record = partial(SiteRecord, history=history, sites=cohort_of(job).names, images=len(rows), folds_stay=True)
         outcome.files += save_model(job, unit.name, network, record)
         outcome.files += store_features(job, unit.name, _means(features, chosen.owners, len(job.slides)))
         slot.path.unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from ....stores.films.film import Film
 from ....stores.films.mark import film_mark
 from ....stores.films.prepare import prepared
 from ....stores.films.reader import films_of
-from ....stores.foreign import foreign, kind_of
+from ....stores.foreign import foreign, kind_of_fault
 from ....stores.frame import Array, Box
 from ....stores.remote import to_path
 from ....stores.slides.guarded import announced
@@ -186,7 +186,7 @@ def _check_unchanged(path: Path, file: FilmFile) -> None:
 
 def _damaged(why: str) -> SlideError:
     """A surprise of one file is its own: the others of the batch go on."""
-    return SlideError(f"the file is damaged ({kind_of(why)}).", "E_MALFORMED")
+    return SlideError(f"the file is damaged ({kind_of_fault(why)}).", "E_MALFORMED")
 
 
 def _measured(film: Film, side: int) -> tuple[Array, dict[str, Any]]:

@@ -130,16 +130,20 @@ def _receipt_of(job: Job[FilmSettings], batch: str) -> Receipt | None:
 
 
 def check_rule(job: Job[FilmSettings], *, taken: Mapping[str, Any] = MappingProxyType({})) -> None:
-    """Raises SettingsError, before any work, for a rule (E_MANIFEST) or a label of columns that the list lacks; sets may have
-    them. `taken`: settings of a trained run; a list of new films need not have the columns of those taken over."""
+    """Raises SettingsError, before any work, for a rule (E_MANIFEST) of columns in which no film has a value, in the list or in
+    a set, and for a label that the list lacks, where no set may have it. `taken`: settings of a trained run; new films need
+    not have the columns of those taken over."""
     files = [file for record in job.slides.values() for file in record.films]
-    names = {name for file in files for name in file.columns}
+    names = {name for file in files for name, value in file.columns.items() if value}
     is_asked_for = job.settings.normal_if != taken.get("normal_if", "")
-    missing = [name for name in job.settings.rule if is_asked_for and name not in names]
-    if any(holds_columns(file) for file in files):
+    sets = [file for file in files if holds_columns(file)]
+    if is_asked_for and not names.issuperset(job.settings.rule):
+        for file in sets:
+            names |= {name for name, values in _columns(file.path, file.part).values.items() if any(values)}
+        if missing := [name for name in job.settings.rule if name not in names]:
+            raise _no_column(missing, names)
+    if sets:
         return
-    if missing:
-        raise _no_column(missing, names)
     if not (job.settings.rule and is_asked_for) and job.settings.label != taken.get("label", USUAL):
         check_label(job, (FOLDER, "name", "subject", "site"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -21,7 +22,9 @@ import tile_engine
 from tile_engine import ExportChoices, RunOptions
 from tile_engine.engine.api.run import Run
 from tile_engine.engine.export.formats import FORMATS
+from tile_engine.engine.export.picked import Picked
 from tile_engine.engine.export.plain_names import plain_names
+from tile_engine.engine.runtime.load import load
 from tile_engine.errors import MachineError, SettingsError
 
 
@@ -213,11 +216,22 @@ def test_a_name_that_is_not_of_one_slide_alone_stays_behind_its_id() -> None:
             ("d-1", "scenes.czi/0", "0"),
             ("e-1", "d-1.tif", ""),  # the id of another
             ("f-1", "../f.svs", ""),
+            ("g-1", "y/g.vsi/1", "1"),
+            ("g-2", "y/g.vsi/2", "2"),
+            ("g-3", "z/g.svs", ""),  # a program that looks for g finds the file beside it, too
         ]
     }
     plain = plain_names(slides)
     assert {slide: name for slide, name in plain.items() if slide != name} == {"a-1": "TCGA-A1-DX1.0F2C", "f-1": "f"}
     assert len({name.lower() for name in plain.values()}) == len(slides)
+
+
+def test_the_file_of_a_rejected_slide_has_its_name_too(run: Run) -> None:
+    job = load(run.out)
+    first, second = list(job.slides)[:2]
+    opened = job.opened | {second: replace(job.slides[second], name=f"other/{job.slides[first].name}")}
+    assert Picked(job, first, ()).plain_name == "a"
+    assert Picked(replace(job, opened=opened, slides={first: job.slides[first]}), first, ()).plain_name == first
 
 
 def test_parquet_has_a_row_for_every_tile_with_its_embedding(run: Run, exported: Callable[[str], Path]) -> None:

@@ -71,6 +71,8 @@ def test_what_is_no_age_is_left_out_and_named() -> None:
         (["1.234", "950"], [1.234, 950]),
         (["61,125", "70,250", "999"], [61.125, 70.25, math.nan]),
         (["1,234", "9" * 5000], [1234, math.nan]),
+        (["1,234", "2,345", "12.5"], [1234, 2345, 12.5]),
+        (["1,234", "2,345", "12.5", "1.2.3"], [1234, 2345, 12.5, math.nan]),
     ],
 )
 def test_signs_between_thousands_are_told_from_decimals_by_the_column(cells: list[str], values: list[float]) -> None:
@@ -85,6 +87,8 @@ def test_signs_between_thousands_are_told_from_decimals_by_the_column(cells: lis
     [
         (["3.412", "2.981", "3.105", "4.200", "3,4"], [3.412, 2.981, 3.105, 4.2, math.nan]),
         (["25.125", "31.500", "22,5 ml"], [25.125, 31.5, math.nan]),
+        (["3,412", "2,981", "3,105", "3.4"], [3.412, 2.981, 3.105, math.nan]),
+        (["1,234", "2,345", "12.500"], [1.234, 2.345, math.nan]),
         (["61,125", "70,250", "7.5"], [61.125, 70.25, math.nan]),
         (["1.234", "2.500", "0,5", "7,25"], [1234, 2500, 0.5, 7.25]),
     ],
@@ -98,6 +102,13 @@ def test_a_few_cells_do_not_make_thousands_of_the_decimals_of_most(cells: list[s
 def test_men_and_women_are_no_months() -> None:
     found = read_numbers(["63M", "58F", "71M", "70", "006M"], "age")
     assert found.unread == ("63M", "58F", "71M") and found.values[3:] == (70, 0.5)
+
+
+def test_letters_of_infants_are_units() -> None:
+    assert read_numbers(["6M", "18 m", "2Y", "26w", "3D"], "age").values == pytest.approx(
+        [0.5, 1.5, 2, 0.498, 0.008], abs=1e-3
+    )
+    assert read_numbers(["30F", "26W", "40M"], "age").unread == ("30F", "40M")
 
 
 @pytest.mark.parametrize("beside", ["101", "120", "999"])

@@ -100,10 +100,12 @@ def test_a_list_of_short_lines_below_many_headings_is_refused(
     workbook: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its rows would have a cell of every column."""
-    monkeypatch.setattr(sheet_module, "MAX_CELLS", 100)
+    monkeypatch.setattr(sheet_module, "MAX_TABLE_CELLS", 100)
     (tmp_path / "a.csv").write_text(",".join(f"c{n}" for n in range(20)) + "\n" + "1\n" * 10)
     for path in (tmp_path / "a.csv", workbook(['<c r="T1" t="str"><v>x</v></c>'] + ["<c><v>1</v></c>"] * 10)):
-        with pytest.raises(SettingsError, match="20 columns and 11 rows, more than 100 cells"):
+        with pytest.raises(
+            SettingsError, match=r"20 columns and 11 rows, more than 100 cells\. Remove what stands far to the right"
+        ):
             read_sheet(path)
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tile_engine.errors import NoInputError, SettingsError, SlideError
-from tile_engine.stores.slides.cohort import Cohort, find_slides, slide_id
+from tile_engine.stores.slides.cohort import Cohort, SlideEntry, _named_apart, find_slides, slide_id
 from tile_engine.stores.slides.file_head import not_a_slide
 from tile_engine.stores.slides.file_marks import fingerprint
 
@@ -209,6 +209,23 @@ def test_files_of_one_name_outside_the_lists_folder_are_named_apart(folder: Path
     text = "path,group\nT1.tif,AD\n../../s2/mri/T1.tif,CN\n../../../b.tif,CN\n"
     cohort = find_slides(write(folder / "data" / "s1" / "mri", text))
     assert names(cohort) == ["s1/mri/T1.tif", "s2/mri/T1.tif", "b.tif"]
+
+
+def test_two_data_sets_of_the_same_folders_are_named_apart(folder: Path) -> None:
+    for name in ("a/s1", "a/s2", "b/s1", "b/s2"):
+        (folder / name).mkdir(parents=True)
+        shutil.copyfile(folder / "b.tif", folder / name / "T1.tif")
+    cohort = find_slides(write(folder / "a", "path\ns1/T1.tif\ns2/T1.tif\n../b/s1/T1.tif\n../b/s2/T1.tif\n"))
+    assert names(cohort) == ["a/s1/T1.tif", "a/s2/T1.tif", "b/s1/T1.tif", "b/s2/T1.tif"]
+
+
+def test_naming_files_apart_does_not_compare_each_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compared(one: SlideEntry, other: object) -> bool:
+        raise AssertionError("entries are compared")
+
+    entries = [SlideEntry("", Path(f"/data/s{i}/T1.tif"), "T1.tif") for i in range(3)]
+    monkeypatch.setattr(SlideEntry, "__eq__", compared)
+    assert [e.name for e in _named_apart(entries, Path("/lists"))] == ["s0/T1.tif", "s1/T1.tif", "s2/T1.tif"]
 
 
 def test_a_csv_without_its_column_says_which_there_are(folder: Path) -> None:

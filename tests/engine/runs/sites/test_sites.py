@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,16 @@ def test_the_others_keep_their_rows_when_an_image_is_rejected_after_the_training
     assert fold_by_image(later) == {image: fold for image, fold in folds.items() if image != gone}
     assert np.array_equal(probabilities_of_volumes(later), np.delete(probabilities, 1, 0))
     assert evaluation(later, probabilities_of_volumes(later)).images == 5
+    # networks of an earlier version, whose folds moved then
+    document, explanations = (
+        read_document(job.folder, EVALUATION, Evaluation),
+        read_document(job.folder, EXPLANATIONS, Explanations),
+    )
+    assert "judged by networks" not in next(cautions_of(later, document, explanations))[0]
+    path = job.folder.out / "models" / "fold-1.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"folds_stay": False}))
+    assert "judged by networks that saw their subjects" in next(cautions_of(later, document, explanations))[0]
+    assert "judged by networks" not in next(cautions_of(job, document, explanations))[0], "none was rejected"
     store_features(later, "fold-1", stored_features(later, "fold-1"))  # as a repair does
     assert np.array_equal(stored_features(later, "fold-1"), np.delete(features, 1, 0))
 

@@ -18,6 +18,7 @@ from PIL import Image
 from tile_engine import ClusterOptions, RunOptions, open_run
 from tile_engine.engine.api.running import run
 from tile_engine.engine.pipeline.image_documents import read_images, write_images
+from tile_engine.engine.pipeline.record import FilmFile
 from tile_engine.engine.pipeline.unit import Unit
 from tile_engine.engine.runs.anomaly.films import FILMS
 from tile_engine.engine.runs.anomaly.table import write_row_table
@@ -130,6 +131,20 @@ def test_two_columns_of_a_report_make_labels_and_their_disagreement_leaves_films
             check_rule(new, taken={"normal_if": rule, "label": "label"})
     with pytest.raises(SettingsError, match="no film has a value in the column 'conclusion'"):
         check_rule(new, taken=taken)
+
+
+def test_a_rule_that_was_asked_for_is_refused_where_neither_list_nor_set_has_a_value_for_it(tmp_path: Path) -> None:
+    np.savez(tmp_path / "new.npz", x=np.zeros((2, 32, 32), np.uint8), finding=np.array(["none", "nodule"]))
+    file = FilmFile("new.npz", str(tmp_path / "new.npz"), "", part="x", count=2, total=2, columns={"verdict": ""})
+    settings = SimpleNamespace(
+        rule=parse_rule("finding=none,verdict=ok"), normal_if="finding=none,verdict=ok", label="label"
+    )
+    job: Any = SimpleNamespace(slides={"a": SimpleNamespace(films=(file,))}, settings=settings)
+    with pytest.raises(SettingsError, match="no film has a value in the column 'verdict'; the list has finding"):
+        check_rule(job, taken={"normal_if": "", "label": "label"})
+    check_rule(job, taken={"normal_if": settings.normal_if, "label": "label"})  # of a trained run: not asked for
+    job.slides["a"].films = (replace(file, columns={"verdict": "ok"}),)
+    check_rule(job)
 
 
 @pytest.mark.parametrize("text", ["finding=none", "a=b,c=d,e=f", "a=,b=c", "a=b,a=c"])

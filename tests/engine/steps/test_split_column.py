@@ -24,8 +24,8 @@ def job(words: list[str]) -> Any:
     for n, word in enumerate(words):
         columns = {"split": word, "label": ("a", "b")[n % 2]}
         slides[f"i{n}"] = SimpleNamespace(id=f"i{n}", site="AB"[n % 2], subject=f"p{n}", columns=columns)
-    modality = VOLUMES
-    return SimpleNamespace(slides=slides, modality=modality, settings=SimpleNamespace(cv=2, seed=0, holdout=0.3))
+    settings = SimpleNamespace(cv=2, seed=0, holdout=0.3)
+    return SimpleNamespace(slides=slides, modality=VOLUMES, settings=settings, slides_before=lambda step: slides)
 
 
 @pytest.mark.parametrize(

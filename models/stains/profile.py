@@ -61,8 +61,7 @@ def vector_distances(vectors_SC: Array, others_NSC: Array) -> Array:
     cosines = np.clip(vectors_SC @ others_NSC.swapaxes(1, 2), -1, 1)
     angles = np.degrees(np.arccos(cosines))
     matchings = (angles.diagonal(axis1=1, axis2=2), angles[:, :, ::-1].diagonal(axis1=1, axis2=2))
-    nearer: Array = np.minimum(*(matching.max(1) for matching in matchings))
-    return nearer
+    return np.asarray(np.minimum(*(matching.max(1) for matching in matchings)))
 
 
 def hue_distance(first: StainProfile, second: StainProfile) -> float:
@@ -72,4 +71,4 @@ def hue_distance(first: StainProfile, second: StainProfile) -> float:
 
 def hue_distances(hues_AQ: Array, others_NAQ: Array) -> Array:
     """`hue_distance` of a slide and each of n other ones, by their `StainProfile.hues`, float (n,)."""
-    return np.degrees(np.abs(hues_AQ - others_NAQ).mean(2).max(1))
+    return np.asarray(np.degrees(np.abs(hues_AQ - others_NAQ).mean(2).max(1)))

@@ -6,19 +6,21 @@ The table holds at most two million tiles: of a larger cohort, a sample balanced
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...stores.cells import LabelCells
 from ...stores.frame import Array
 from ...stores.image import StoredImage
-from ...stores.tables import write_table
+from ...stores.tables import read_table, write_table
 from ..pipeline.job import Job
 from ..pipeline.outputs import INDEX, table
 from ..pipeline.progress import ProgressFile
+from ..pipeline.record import ImageRecord
 from ..pipeline.step import Step, all_columns, once
 from ..pipeline.unit import Outcome, Unit
 from ..show.page import Section
@@ -44,6 +46,9 @@ class Layout:
 
     coordinates: Array
     method: str
+    images: dict[str, ImageRecord] | None = None
+    """Images that were in use when the tiles were placed, by id: of more tiles than a table holds, its sample is drawn from
+    theirs; None: those that are in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,8 @@ def write_tile_table(
     outcome = Outcome()
     slides, records = list(job.slides), list(job.slides.values())
     with outcome.clock("read"):
-        columns, counts = tile_columns(job, field, label)
+        placed = replace(job, slides=layout.images) if layout and layout.images else job
+        columns, counts = tile_columns(placed, field, label, images=slides)
         embedding = columns.pop("X")
     obs = pd.DataFrame(
         {
@@ -147,19 +153,37 @@ def write_tile_table(
 
 
 def tile_columns(
-    job: Job[PatchSettings], field: str = "embedding", label: TileLabel | None = None
+    job: Job[PatchSettings],
+    field: str = "embedding",
+    label: TileLabel | None = None,
+    *,
+    images: Collection[str] = (),
 ) -> tuple[dict[str, Array], list[int]]:
-    """(columns of the table's tiles of all images, number of each image's tiles); see `tiles_of`."""
-    slides = list(job.slides)
-    row_counts = balance([looked_at(job, s) for s in slides], [""] * len(slides), MAX_TABLE_ROWS)
-    parts = [tiles_of(job, s, field, most=n, label=label) for s, n in zip(slides, row_counts, strict=True)]
+    """(columns of the table's tiles of these images, or of all, number of each image's tiles); see `tiles_of`."""
+    counts = row_counts(job)
+    parts = [tiles_of(job, image, field, most=counts[image], label=label) for image in images or counts]
     return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}, [len(p["x"]) for p in parts]
+
+
+def row_counts(job: Job[PatchSettings]) -> dict[str, int]:
+    """Image -> its rows of the table: all its tiles, or of a large cohort a sample that is balanced over images."""
+    counts = [looked_at(job, image) for image in job.slides]
+    return dict(zip(job.slides, balance(counts, [""] * len(counts), MAX_TABLE_ROWS), strict=True))
+
+
+def read_tiles(job: Job[PatchSettings]) -> Any:
+    """The table of tiles, as AnnData, without the rows of images that a later step rejected."""
+    table, images = read_table(job.folder.table), list(job.slides)
+    if list(table.obs["slide"].cat.categories) != images:
+        table = table[table.obs["slide"].isin(images).to_numpy()].copy()
+        table.obs["slide"] = table.obs["slide"].cat.set_categories(images)
+    return table
 
 
 def sampled_note(job: Job[PatchSettings]) -> str:
     """What a reader should know of a table that holds a sample of the tiles; empty where it holds all of them."""
     counts = [looked_at(job, slide) for slide in job.slides]
-    held = sum(balance(counts, [""] * len(counts), MAX_TABLE_ROWS))
+    held = sum(row_counts(job).values())
     if held >= sum(counts):
         return ""
     return (
@@ -218,11 +242,9 @@ def layout_of(job: Job[PatchSettings], embedding: Array, counts: list[int]) -> L
     if not job.settings.umap or len(embedding) <= 2:
         return Layout(np.zeros((len(embedding), 2), np.float32), NO_LAYOUT)
     generator = np.random.default_rng([job.settings.seed, 3])
-    row_counts = balance(counts, [""] * len(counts), UMAP_SAMPLE)
+    sizes = balance(counts, [""] * len(counts), UMAP_SAMPLE)
     starts = np.cumsum([0, *counts[:-1]])
-    chosen = [
-        s + np.sort(generator.choice(n, k, replace=False)) for s, n, k in zip(starts, counts, row_counts, strict=True)
-    ]
+    chosen = [s + np.sort(generator.choice(n, k, replace=False)) for s, n, k in zip(starts, counts, sizes, strict=True)]
     projection = fit_umap(embedding[np.concatenate(chosen).astype(int)].astype(np.float32), seed=job.settings.seed)
     progress = ProgressFile(job.folder.out, part=1, parts=2)  # the fit, which tells nothing, counts as half
     coordinates = embed_points(

@@ -21,6 +21,7 @@ from ..runs.cluster.shown import ShownClusters, rgb, shown_of
 from ..runs.cluster.subjects.documents import GROUPS, Groups
 from ..runs.cluster.subjects.settings import SubjectSettings
 from ..runs.cluster.subjects.tree import shown_level
+from ..runs.cluster.tree import of_images
 from ..show.palette import hexadecimal
 from .cloud import first_volumes
 
@@ -71,6 +72,7 @@ def tree_of(job: Job[Any]) -> Tree | None:
     tree = find_document(job.folder, CLUSTERS, Clusters)
     if tree is None:
         return None
+    tree = of_images(tree, job.slides)
     numbering, settings = numbering_of(job, tree), job.settings
     whole = tree.model_copy(update={"slides": {}})  # counts by slide at every level would take minutes for 10^4 slides
     levels = {}

@@ -42,12 +42,22 @@ def bound_clusters(counts: Array, columns: Mapping[str, Sequence[str]]) -> tuple
     (2, 'CD31', 0.98, 0.43)
     """
     found = []
-    for cluster, tiles in enumerate(counts, 1):
-        for column, values in columns.items():
-            for value in dict.fromkeys(v for v in values if v):
-                here = np.array([v == value for v in values])
-                share = float(tiles[here].sum() / max(tiles.sum(), 1))
-                prevalence = float(counts[:, here].sum() / max(counts.sum(), 1))
-                if tiles.sum() >= MIN_TILES and share >= BOUND_SHARE and prevalence <= MAX_PREVALENCE:
-                    found.append(BoundCluster(cluster, column, value, share, prevalence))
+    named = {column: _tiles_by_value(counts, values) for column, values in columns.items()}
+    totals = counts.sum(1)
+    for cluster, total in enumerate(totals, 1):
+        for column, (names, tiles) in named.items():
+            shares = tiles[cluster - 1] / max(total, 1)
+            prevalences = tiles.sum(0) / max(totals.sum(), 1)
+            for i in np.flatnonzero((shares >= BOUND_SHARE) & (prevalences <= MAX_PREVALENCE) & (total >= MIN_TILES)):
+                found.append(BoundCluster(cluster, column, names[i], float(shares[i]), float(prevalences[i])))
     return tuple(found)
+
+
+def _tiles_by_value(counts: Array, values: Sequence[str]) -> tuple[list[str], Array]:
+    """(values that a column holds, in the order of slides; tiles (cluster, value))."""
+    names = list(dict.fromkeys(value for value in values if value))
+    place = {name: i for i, name in enumerate(names)}
+    has_value = np.array([bool(value) for value in values], bool)
+    tiles = np.zeros((len(names), len(counts)), counts.dtype)
+    np.add.at(tiles, [place[value] for value in values if value], counts.T[has_value])
+    return names, tiles.T

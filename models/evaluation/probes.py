@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,22 @@ cases in different folds each helps to predict the other one, so that every pair
 def grouped_folds(classes: Array, subjects: Array, count: int = 5, seed: int = 0) -> list[Fold]:
     """(training rows, test rows) of each fold: each subject is in one test set; classes are balanced as far as possible.
 
-    Rows of unknown class (-1) are spread as a class of their own. There are never more folds than subjects.
+    Rows of unknown class (-1) are spread as a class of their own, and so is a class that is too rare to be in each fold. Where
+    all are, folds are drawn without looking at classes. There are never more folds than subjects.
     """
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-    count = min(count, len(np.unique(subjects)))
-    rare = np.unique(classes, return_counts=True)[1].min() < count
-    # a class with fewer cases than folds cannot be in each of them: scikit-learn would warn
-    folds = GroupKFold(count, shuffle=True, random_state=seed) if rare else None
-    folds = folds or StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    return list(folds.split(np.zeros((len(classes), 1)), classes, subjects))
+    count, rows = min(count, len(np.unique(subjects))), np.zeros((len(classes), 1))
+    if np.unique(classes, return_counts=True)[1].max() >= count:
+        drawing = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            folds = list(drawing.split(rows, classes, subjects))
+        if all(
+            len(test) for _, test in folds
+        ):  # of few subjects with a rare class, scikit-learn may leave a fold empty
+            return folds
+    return list(GroupKFold(count, shuffle=True, random_state=seed).split(rows, classes, subjects))
 
 
 def ridge(embeddings: Array, values: Array, folds: list[Fold]) -> Array:

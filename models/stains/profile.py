@@ -53,11 +53,22 @@ def stain_profile(pixels_NC: Array, white_C: Array | float = WHITE) -> StainProf
 
 def vector_distance(first: StainProfile, second: StainProfile) -> float:
     """Largest angle between two slides' stains under the better matching, in degrees."""
-    cosines = np.clip(first.basis.vectors @ second.basis.vectors.T, -1, 1)
+    return float(vector_distances(first.basis.vectors, second.basis.vectors[None])[0])
+
+
+def vector_distances(vectors_SC: Array, others_NSC: Array) -> Array:
+    """`vector_distance` of a slide and each of n other ones, by their stains' vectors, float (n,)."""
+    cosines = np.clip(vectors_SC @ others_NSC.swapaxes(1, 2), -1, 1)
     angles = np.degrees(np.arccos(cosines))
-    return float(min(np.diag(angles).max(), np.diag(angles[:, ::-1]).max()))
+    matchings = (angles.diagonal(axis1=1, axis2=2), angles[:, :, ::-1].diagonal(axis1=1, axis2=2))
+    return np.asarray(np.minimum(*(matching.max(1) for matching in matchings)))
 
 
 def hue_distance(first: StainProfile, second: StainProfile) -> float:
     """Largest of the four distances between distributions of directions, in degrees (small angles: arc for chord)."""
-    return float(np.degrees(np.abs(first.hues - second.hues).mean(1).max()))
+    return float(hue_distances(first.hues, second.hues[None])[0])
+
+
+def hue_distances(hues_AQ: Array, others_NAQ: Array) -> Array:
+    """`hue_distance` of a slide and each of n other ones, by their `StainProfile.hues`, float (n,)."""
+    return np.asarray(np.degrees(np.abs(hues_AQ - others_NAQ).mean(2).max(1)))

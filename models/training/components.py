@@ -30,40 +30,54 @@ class Components:
 
     def __init__(self, volumes: Patches, embedding_size: int) -> None:
         self._volumes = volumes
-        products = _products(volumes, volumes)
-        self._mean, self._all = products.mean(0), products.mean()
-        values, vectors = np.linalg.eigh(self._centred(products))
-        kept = np.flatnonzero(values > max(values.max(), 0.0) * 1e-9)[::-1][: min(embedding_size, len(volumes) - 1)]
-        self._weights = vectors[:, kept] / np.sqrt(values[kept])
+        self._space = _Space(_products(volumes, volumes), embedding_size)
 
     def embeddings(self, volumes: Patches) -> Array:
         """Embeddings (n, F), float32."""
-        found: Array = (self._centred(_products(volumes, self._volumes)) @ self._weights).astype(np.float32)
-        return found
+        return self._space.embeddings(_products(volumes, self._volumes)).astype(np.float32)
 
     def read(self, volumes: Patches) -> tuple[Array, Array]:
         """(embeddings, float32 (n, F), strongest component first; squared distance of each volume from the mean, float64 (n,)).
 
-        The squared error of the first k components is that distance minus the squares of the first k numbers. Every volume
-        is read once for both.
+        The squared error of the first k components is that distance minus the squares of the first k numbers.
         """
         products = _products(volumes, self._volumes)
-        own = np.empty(len(volumes))
-        for rows in in_order(len(volumes), VOLUMES_PER_READ):
-            own[rows] = np.square(_flattened(volumes, rows), dtype=np.float64).sum(1)
-        length = np.maximum(own - 2 * products.mean(1) + self._all, 0.0)
-        return (self._centred(products) @ self._weights).astype(np.float32), length
+        return self._space.embeddings(products).astype(np.float32), self._space.distances(products, _squares(volumes))
 
     def squared_errors(self, volumes: Patches) -> Array:
         """Mean squared error of each volume's reconstruction from its embedding, float64 (n,), for values in [0, 1]."""
-        products = _products(volumes, self._volumes)
-        embeddings = self._centred(products) @ self._weights
-        own, cells = np.empty(len(volumes)), 1
-        for rows in in_order(len(volumes), VOLUMES_PER_READ):
-            flat = _flattened(volumes, rows)
-            own[rows], cells = np.square(flat, dtype=np.float64).sum(1), flat.shape[1]
-        length = own - 2 * products.mean(1) + self._all
-        return np.asarray(np.maximum(length - np.square(embeddings).sum(1), 0.0) / cells)
+        products, cells = _products(volumes, self._volumes), np.prod(volumes[np.zeros(1, np.int64)].shape)
+        length = self._space.distances(products, _squares(volumes))
+        return np.asarray(np.maximum(length - np.square(self._space.embeddings(products)).sum(1), 0.0) / cells)
+
+
+class ComponentsOfFolds:
+    """Components of several parts of the same volumes, from inner products that are computed once for all parts."""
+
+    def __init__(self, volumes: Patches) -> None:
+        self._products, self._squares = _products(volumes, volumes), _squares(volumes)
+
+    def read(self, rows: Array) -> tuple[Array, Array]:
+        """What `Components.read` gives of all volumes, by all components of those in `rows`, int (n,)."""
+        space, products = _Space(self._products[np.ix_(rows, rows)], len(rows) - 1), self._products[:, rows]
+        return space.embeddings(products).astype(np.float32), space.distances(products, self._squares)
+
+
+class _Space:
+    """The strongest components of volumes, by their inner products (n, n); others are placed by theirs with these (m, n)."""
+
+    def __init__(self, products: Array, embedding_size: int) -> None:
+        self._mean, self._all = products.mean(0), products.mean()
+        values, vectors = np.linalg.eigh(self._centred(products))
+        kept = np.flatnonzero(values > max(values.max(), 0.0) * 1e-9)[::-1][: min(embedding_size, len(products) - 1)]
+        self._weights = vectors[:, kept] / np.sqrt(values[kept])
+
+    def embeddings(self, products: Array) -> Array:
+        return np.asarray(self._centred(products) @ self._weights)
+
+    def distances(self, products: Array, squares: Array) -> Array:
+        """Squared distance of each volume from the mean, by its inner product with itself, float64 (m,)."""
+        return np.asarray(np.maximum(squares - 2 * products.mean(1) + self._all, 0.0))
 
     def _centred(self, products: Array) -> Array:
         return np.asarray(products - products.mean(1, keepdims=True) - self._mean + self._all)
@@ -81,6 +95,14 @@ def _products(first: Patches, second: Patches) -> Array:
             if first is second:
                 products[np.ix_(columns, rows)] = products[np.ix_(rows, columns)].T
     return products
+
+
+def _squares(volumes: Patches) -> Array:
+    """Inner product of each volume with itself, float64 (n,)."""
+    squares = np.empty(len(volumes))
+    for rows in in_order(len(volumes), VOLUMES_PER_READ):
+        squares[rows] = np.square(_flattened(volumes, rows), dtype=np.float64).sum(1)
+    return squares
 
 
 def _flattened(volumes: Patches, rows: Array) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ....stores.array import ArraySpec, StoredArray, written
@@ -12,11 +14,12 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
 from ...steps.layouts import NO_LAYOUT
-from ...steps.table import CELL, Layout, layout_of, tile_columns
+from ...steps.table import CELL, Layout, layout_of, row_counts, tile_columns
 from .settings import ClusterSettings
 from .tree import clusters_document
 
 LAYOUT, ARRAY = "models/layout", "umap"
+STEP = "layout"
 
 
 class LayoutRecord(Document):
@@ -29,7 +32,7 @@ class LayoutRecord(Document):
 
 def lay_out(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """Place the table's tiles in the plane, and measure how well the clusters of every level are apart there."""
-    outcome = Outcome()
+    outcome, job = Outcome(), replace(job, slides=job.slides_before(STEP))
     with outcome.clock("read"):
         columns, counts = tile_columns(job)
         fine = fine_clusters_of(job, columns, counts)
@@ -73,9 +76,14 @@ def level_silhouettes(job: Job[ClusterSettings], layout: Layout, fine: Array) ->
 
 
 def read_layout(job: Job[ClusterSettings]) -> Layout:
-    """The layout of the table's tiles."""
+    """The layout of the table's tiles, without those of images that a later step rejected."""
     coordinates = StoredArray.open(job.folder.samples / ARRAY).read_all()
-    return Layout(coordinates, layout_record(job).method)
+    images = job.slides_before(STEP)
+    if len(images) > len(job.slides):
+        counts = row_counts(replace(job, slides=images))
+        kept = [image in job.slides for image in counts]
+        coordinates = coordinates[np.repeat(kept, list(counts.values()))]
+    return Layout(coordinates, layout_record(job).method, images)
 
 
 def layout_record(job: Job[ClusterSettings]) -> LayoutRecord:

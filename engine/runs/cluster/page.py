@@ -11,7 +11,6 @@ import numpy as np
 
 from ....stores.array import written
 from ....stores.frame import Array
-from ....stores.tables import read_table
 from ...pipeline.documents import read_document, read_run
 from ...pipeline.image_documents import rejected_rows
 from ...pipeline.job import Job
@@ -35,7 +34,7 @@ from ...steps.normalization import target_of
 from ...steps.report import closing_sections, facts_of, name_of, slide_rows
 from ...steps.report_files import write_report_files
 from ...steps.settings import SampledSettings
-from ...steps.table import sampled_section
+from ...steps.table import read_tiles, sampled_section
 from ...steps.volumes.planes import axial, seen
 from .cohort import cohort_sections
 from .comparison import comparison_sections
@@ -66,7 +65,7 @@ def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """Draw the cohort's pictures and write the report, from the results of the other steps."""
     outcome = Outcome()
     with outcome.clock("read"):
-        table = read_table(job.folder.table)
+        table = read_tiles(job)
         shown, tree = shown_clusters(job), clusters_document(job)
         tiles = gallery_tiles(job, tree, table)
         patches, glass = shown_patches(job, tree, tiles, shown), glass_shares(tree, tiles, shown)

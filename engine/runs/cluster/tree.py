@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from ....stores.frame import Array
@@ -88,4 +90,15 @@ def precision_text(document: Clusters) -> tuple[str, str]:
 
 
 def clusters_document(job: Job[ClusterSettings]) -> Clusters:
-    return read_document(job.folder, CLUSTERS, Clusters)
+    """The tree of clusters, with the tissue tiles of the images in use."""
+    return of_images(read_document(job.folder, CLUSTERS, Clusters), job.slides)
+
+
+def of_images(tree: Clusters, images: Collection[str]) -> Clusters:
+    """The tree with the tissue tiles of these images: not of those that a later step rejected."""
+    if tree.slides.keys() <= set(images):
+        return tree
+    slides = {image: tiles for image, tiles in tree.slides.items() if image in images}
+    unlike = {image: tiles for image, tiles in tree.unlike.items() if image in images}
+    total = tuple(map(sum, zip(*slides.values(), strict=True)))
+    return tree.model_copy(update={"tiles": total, "slides": slides, "unlike": unlike})

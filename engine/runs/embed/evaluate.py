@@ -10,6 +10,7 @@ fold: network <- training rows      principal components <- training rows      r
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from .documents import EVALUATION, Evaluation, Figure, FoldSize
 from .folds import folds_of, why_not
 from .number_columns import number_columns, probed_columns
 from .settings import EmbedSettings
+
+if TYPE_CHECKING:
+    from ....models.training.components import ComponentsOfFolds
 
 COMPONENTS, RAW = "principal components", "raw values"
 PROBED = {"auc": "AUC", "mae": "mean absolute error", "r": "r"}
@@ -48,15 +52,19 @@ def evaluate_embeddings(job: Job[EmbedSettings], unit: Unit) -> Outcome:
 
 def evaluation(job: Job[EmbedSettings]) -> Evaluation:
     """Figures by method, over folds; without folds, the figures of volumes that the networks were trained on."""
+    from ....models.training.components import ComponentsOfFolds
+
     folds = folds_of(job)
     judged = {name: rows for name, rows in folds.items() if name != WHOLE} or folds
     rows: dict[str, dict[str, list[float]]] = {}
     guesses: dict[tuple[str, str], Array] = {}
-    volumes, fold_of = Volumes(job), np.full(len(job.slides), -1)
+    fold_of, volumes = np.full(len(job.slides), -1), Volumes(job)
+    components = ComponentsOfFolds(volumes)
+    cells = int(np.prod(volumes[np.zeros(1, np.int64)].shape))
     columns = probed_columns(job, [train for train, _ in judged.values()])
     for number, (fold, (train, test)) in enumerate(judged.items()):
         fold_of[test] = number
-        for method, outputs in _methods(job, volumes, fold, train).items():
+        for method, outputs in _methods(job, components, fold=fold, train=train, cells=cells).items():
             if method != RAW:
                 rows.setdefault(method, {}).setdefault("rmse %", []).append(
                     100 * float(np.sqrt(outputs[1][test].mean()))
@@ -83,34 +91,20 @@ def evaluation(job: Job[EmbedSettings]) -> Evaluation:
     )
 
 
-def _methods(job: Job[EmbedSettings], volumes: Volumes, fold: str, train: Array) -> dict[str, tuple[Array, Array]]:
+def _methods(
+    job: Job[EmbedSettings], components: ComponentsOfFolds, *, fold: str, train: Array, cells: int
+) -> dict[str, tuple[Array, Array]]:
     """Method -> (embeddings of all volumes, their squared errors), each fitted without the fold's own volumes."""
-    from ....models.training.components import Components
-
     methods = {
         network: (embeddings(job, network, fold), errors(job, network, fold)) for network in job.settings.networks
     }
     if len(train) < 2:
         return methods
-    components, length = Components(_Rows(volumes, train), len(train) - 1).read(volumes)
-    cells = np.prod(volumes[np.zeros(1, np.int64)].shape)
-    size = min(job.settings.embedding_size, components.shape[1])
-    residuals = np.maximum(length - np.square(components[:, :size], dtype=np.float64).sum(1), 0.0) / cells
+    found, length = components.read(train)
+    size = min(job.settings.embedding_size, found.shape[1])
+    residuals = np.maximum(length - np.square(found[:, :size], dtype=np.float64).sum(1), 0.0) / cells
     # distances between all components equal distances between raw values, up to a constant per query
-    return methods | {COMPONENTS: (components[:, :size], residuals), RAW: (components, np.zeros(len(components)))}
-
-
-class _Rows:
-    """A subset of the prepared volumes, by row."""
-
-    def __init__(self, volumes: Volumes, rows: Array) -> None:
-        self._volumes, self._rows = volumes, rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: Array) -> Array:
-        return self._volumes[self._rows[index]]
+    return methods | {COMPONENTS: (found[:, :size], residuals), RAW: (found, np.zeros(len(found)))}
 
 
 def _figures(

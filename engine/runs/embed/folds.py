@@ -36,16 +36,18 @@ def folds_of(job: Job[EmbedSettings]) -> dict[str, tuple[Array, Array]]:
     subjects = len(np.unique(what.subjects))
     for count in range(min(job.settings.cv, subjects // 2), 1, -1):
         splits = grouped_folds(what.labels, what.subjects, count, job.settings.seed)
-        if all(_enough(job, train) for train, _ in splits):
+        if not any(_lacking(job, train) for train, _ in splits):
             return folds | {f"fold-{i}": (np.sort(train), np.sort(test)) for i, (train, test) in enumerate(splits, 1)}
     return folds
 
 
-def _enough(job: Job[EmbedSettings], rows: Array) -> bool:
-    """Whether these rows suffice for training: two classes if the objective needs classes, two sites for an adversary."""
+def _lacking(job: Job[EmbedSettings], rows: Array) -> str:
+    """Of what these rows have too few for training: classes if the objective needs two, sites if an adversary does; else ""."""
     what, objective = covariates(job), objective_of(job)
     classes, sites = (len(set(values[rows].tolist()) - {-1}) for values in (what.labels, what.sites))
-    return (objective.kind == "reconstruction" or classes > 1) and (objective.site == 0 or sites > 1)
+    if objective.kind != "reconstruction" and classes < 2:
+        return "classes"
+    return "sites" if objective.site and sites < 2 else ""
 
 
 def why_not(job: Job[EmbedSettings]) -> str:
@@ -62,18 +64,29 @@ def why_not(job: Job[EmbedSettings]) -> str:
 def check_what_is_known(job: Job[EmbedSettings]) -> None:
     """Raise SettingsError, before any work, if settings do not fit the covariates: label column, classes, sites, split."""
     check_harmonized(job)
-    settings, records = job.settings, list(job.slides.values())
+    records = list(job.slides.values())
     check_label(job)
-    rows = np.arange(len(records))
-    if not _enough(job, rows):
-        lacking = "sites (a column `site`)" if covariates(job).classes[1:] else f"classes (a column {settings.label!r})"
-        raise SettingsError(
-            f"the objective {objective_of(job).kind!r} needs known classes or sites, and these volumes have "
-            f"fewer than two {lacking}. Add them to the list, or use --objective reconstruction without --adversary."
-        )
+    _check_enough(job, np.arange(len(records)), "these volumes have")
     check_split(r.columns.get("split", "") for r in records)
     if "split" in (folds := folds_of(job)):
-        check_sides(covariates(job).subjects, *folds["split"])
+        train, judged = folds["split"]
+        check_sides(covariates(job).subjects, train, judged)
+        _check_enough(job, train, "those on the side `train` of the column `split` have")
+
+
+def _check_enough(job: Job[EmbedSettings], rows: Array, which: str) -> None:
+    """Raises SettingsError where training on these rows, as `which` names them, lacks classes or sites."""
+    lacking = _lacking(job, rows)
+    if lacking == "classes":
+        raise SettingsError(
+            f"the objective {objective_of(job).kind!r} needs known classes (a column {job.settings.label!r}), and {which} "
+            "fewer than two. Add them to the list, or use --objective reconstruction."
+        )
+    if lacking:
+        raise SettingsError(
+            f"--adversary needs known sites (a column `site`), and {which} fewer than two. Add them to the list, or leave "
+            "--adversary out."
+        )
 
 
 def trainings(job: Job[EmbedSettings]) -> Iterator[tuple[str, str]]:

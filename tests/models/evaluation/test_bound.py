@@ -30,3 +30,22 @@ def test_slides_without_a_value_are_no_value() -> None:
 
 def test_no_tiles_bind_nothing() -> None:
     assert bound_clusters(np.zeros((2, 4), int), {"slide": SLIDES}) == ()
+
+
+def test_values_are_not_compared_with_one_another() -> None:
+    """Thousands of slides, each of which is a value of its own, take no time for each pair."""
+    compared = []
+
+    class Name(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            compared.append(other)
+            return str.__eq__(self, str(other))
+
+    counts = np.ones((3, 100), int)
+    counts[1] = 0
+    counts[1, 7] = 40
+    [found] = bound_clusters(counts, {"slide": [Name(i) for i in range(100)]})
+    assert (found.cluster, found.value, found.share) == (2, "7", 1.0)
+    assert len(compared) <= 100

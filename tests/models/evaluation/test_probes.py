@@ -31,6 +31,17 @@ def test_folds_cover_every_case_once_and_keep_subjects_together() -> None:
 def test_few_subjects_or_a_rare_class_still_have_folds() -> None:
     assert len(grouped_folds(np.zeros(6, int), np.arange(6) // 2)) == 3
     assert len(grouped_folds(np.array([1] + [0] * 19), np.arange(20))) == 5
+    assert len(grouped_folds(np.arange(8) // 2, np.arange(8))) == 5  # all classes are rarer than folds
+    classes, subjects = np.array([0, 0, -1, 0, -1, 0, 0, 0, -1]), np.array([0, 1, 2, 3, 1, 3, 0, 1, 1])
+    assert all(len(test) for seed in range(5) for _, test in grouped_folds(classes, subjects, 4, seed))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("seed", range(10))
+def test_one_case_of_unknown_class_leaves_the_others_balanced(seed: int) -> None:
+    classes = np.array([-1] + [1] * 10 + [0] * 49)
+    counts = [int((classes[test] == 1).sum()) for _, test in grouped_folds(classes, np.arange(60), 5, seed)]
+    assert counts == [2] * 5
 
 
 def fold_of(folds: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

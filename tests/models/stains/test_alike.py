@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tile_engine.models.stains import alike
 from tile_engine.models.stains.alike import central_slide, stain_distance, stain_groups
 from tile_engine.models.stains.density import transmitted, white_point
 from tile_engine.models.stains.profile import StainProfile, hue_distance, stain_profile, vector_distance
@@ -37,6 +38,17 @@ def test_slides_fall_into_groups_in_their_order() -> None:
     found = stain_groups([slide(DAB, 0), slide(HE, 1), None, slide(HE, 2, 0.6), slide(DAB, 3, 0.6)])
     assert found.group.tolist() == [0, 1, -1, 1, 0] and found.count == 2
     assert np.isnan(found.distances[2]).all() and np.array_equal(found.distances, found.distances.T, equal_nan=True)
+
+
+def test_a_slide_is_compared_with_all_further_ones_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiles = [slide(DAB, 0), slide(HE, 1), None, slide(HE, 2, 0.6), slide(DAB, 3, 0.6)]
+    known = [i for i, profile in enumerate(profiles) if profile]
+    compared: list[int] = []
+    at_once = alike.vector_distances
+    monkeypatch.setattr(alike, "vector_distances", lambda a, b: [compared.append(len(b)), at_once(a, b)][1])
+    found = stain_groups(profiles)
+    assert compared == [3, 2, 1, 0]
+    assert all(found.distances[i, j] == stain_distance(profiles[i], profiles[j]) for i in known for j in known)
 
 
 def test_the_central_slide_is_of_the_largest_group() -> None:

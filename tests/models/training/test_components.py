@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from tile_engine.models.training.components import VOLUMES_PER_READ, Components
+from tile_engine.models.batches import Selection
+from tile_engine.models.training.components import VOLUMES_PER_READ, Components, ComponentsOfFolds
 
 
 def volumes(count: int, seed: int) -> np.ndarray:
@@ -29,3 +30,30 @@ def test_codes_and_errors_are_those_of_scikit_learn(code: int) -> None:
 
 def test_few_volumes_have_one_component_less() -> None:
     assert Components(volumes(7, 0), 150).embeddings(volumes(3, 1)).shape == (3, 6)
+
+
+class Counted:
+    """Volumes that count how often they are read."""
+
+    def __init__(self, volumes: np.ndarray) -> None:
+        self.volumes, self.reads = volumes, 0
+
+    def __len__(self) -> int:
+        return len(self.volumes)
+
+    def __getitem__(self, index: np.ndarray) -> np.ndarray:
+        self.reads += len(index)
+        return self.volumes[index]
+
+
+def test_components_of_folds_are_those_of_each_fold_and_further_folds_read_nothing() -> None:
+    stored = Counted(volumes(VOLUMES_PER_READ + 9, 2))
+    of_folds = ComponentsOfFolds(stored)
+    reads = stored.reads
+    for start in (0, 20, 40):
+        rows = np.setdiff1d(np.arange(len(stored)), np.arange(start, start + 20))
+        found, length = of_folds.read(rows)
+        wanted, wanted_length = Components(Selection(stored.volumes, rows), len(rows) - 1).read(stored.volumes)
+        assert length == pytest.approx(wanted_length, abs=1e-4) and found.dtype == np.float32
+        assert np.abs(found[:, :20]) == pytest.approx(np.abs(wanted[:, :20]), abs=1e-3)
+    assert stored.reads == reads

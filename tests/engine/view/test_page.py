@@ -255,6 +255,9 @@ def test_a_page_has_the_columns_that_are_named_and_says_which_it_has_not(
     assert "age" in refused.value.message and not (tmp_path / "other").exists()
     with pytest.raises(SettingsError, match="give --static FOLDER, too"):
         view(str(out), columns="age")
+    for viewer_alone in ({"port": 8000}, {"idle": 5.0}):
+        with pytest.raises(SettingsError, match="are of the viewer"):
+            view(str(out), static=str(tmp_path / "other"), **viewer_alone)
 
 
 def notes_of_columns(viewer: Viewer, folder: Path, columns: list[str]) -> dict[str, Any]:

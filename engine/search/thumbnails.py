@@ -43,11 +43,11 @@ def planes_of(job: Job[Any], case: Case) -> tuple[tuple[Plane, ...], bool]:
 
     Raises SlideError if its file cannot be read.
     """
-    source, sided = _opened(job, case)
+    source, sided = _source_of(job, case)
     return _drawn(job, case, source), sided
 
 
-def _opened(job: Job[Any], case: Case) -> tuple[Source, bool]:
+def _source_of(job: Job[Any], case: Case) -> tuple[Source, bool]:
     """(what the case's pixels are read from, whether a volume's file states which side is which)."""
     owner = case.slide or case.id
     if owner in job.slides:

@@ -22,16 +22,20 @@ PROGRESS_SECONDS, MAX_PROGRESS_SECONDS = 5.0, 600.0
 run of a day is one that a person reads."""
 
 
+STOPPED = "stopped; what was written is safe: run the same command again to resume."
+"""What is said of an interrupted command that goes on where it was."""
+
+
 @contextmanager
-def watched(*, as_json: bool, quiet: bool) -> Iterator[Display]:
-    """A display for a run's events. Handles interrupts, as typer would exit with 130 for all of them, without a message."""
+def watched(stopped: str = STOPPED, *, as_json: bool, quiet: bool) -> Iterator[Display]:
+    """A display for a run's events. Handles interrupts, as typer would exit with 130 for all of them, and says `stopped`."""
     from ..engine.runtime.signals import ended_by_sigterm
 
     with Display(as_json=as_json, quiet=quiet) as show, ended_by_sigterm():
         try:
             yield show
         except KeyboardInterrupt as error:
-            print("stopped; what was written is safe: run the same command again to resume.", file=sys.stderr)
+            print(stopped, file=sys.stderr)
             raise typer.Exit(143 if type(error).__name__ == "Terminated" else 130) from error
 
 

@@ -53,7 +53,7 @@ def verify(out: OutArgument, cluster: Given, full: Full = False, json: AsJson = 
     from .display import watched
     from .tell import print_finding, print_verdicts
 
-    with watched(as_json=json, quiet=True):
+    with watched("stopped; it changed nothing.", as_json=json, quiet=True):
         where = ClusterOptions(**cluster)
         verdicts = verify_all(out, full=full, cluster=where, found=lambda f: print_finding(f, as_json=json))
         return print_verdicts(verdicts, as_json=json)
@@ -79,7 +79,7 @@ def doctor(cluster: Given, out: TriedOut = None, json: AsJson = False) -> int:
     from .display import watched
     from .tell import print_checks
 
-    with watched(as_json=json, quiet=True):
+    with watched("stopped; it changed nothing.", as_json=json, quiet=True):
         return print_checks(examine(ClusterOptions(**cluster), out), as_json=json)
 
 

@@ -59,7 +59,7 @@ Picture = Annotated[
     str | None,
     typer.Option(
         "--picture",
-        help="Path of a PNG of the query and its hits, or none. [default: OUT/searches/ID.png, with the query's id]",
+        help="Path of a new PNG of the query and its hits, or none. [default: OUT/searches/ID.png, with the query's id]",
         rich_help_panel=WRITE,
     ),
 ]
@@ -88,6 +88,8 @@ def search(
         print_added(add_cases(out, add, **run), as_json=json)
     if query is None:
         return 0
+    if picture not in (None, "", "none"):
+        engine.check_picture(out, picture)
     hits = engine.search(out, query, k=k, at=_position(at), same_subject=same_subject, mpp=mpp)
     path, note = _drawn(hits, picture)
     return print_hits(hits, path, note, as_json=json)

@@ -257,8 +257,9 @@ def print_repair(repair: Repair, *, as_json: bool) -> int:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as one line of JSON."""
+    """Print a value as one line of JSON, which a program that reads a pipe gets at once."""
     sys.stdout.write(json.dumps(value, default=str) + "\n")
+    sys.stdout.flush()
 
 
 def print_checks(checks: Iterator[Check], *, as_json: bool) -> int:

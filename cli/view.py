@@ -10,6 +10,11 @@ from ..engine.pipeline.option import READ, WRITE
 from .from_settings import AsJson, OutArgument
 from .say import say
 
+IDLE_MINUTES = 60.0
+"""Minutes that the viewer waits for somebody who uses its page, unless another number is given."""
+STOPPED = "stopped; nothing of the page was left: run the same command again."
+"""What is said where the writing of a page is interrupted."""
+
 Idle = Annotated[
     float,
     typer.Option(
@@ -29,7 +34,7 @@ Static = Annotated[
         "--static",
         metavar="FOLDER",
         help="Write a page of slides or volumes and what the run found to this folder, which opens without tile-engine, and "
-        "stop.",
+        "stop, without a viewer or a browser.",
         rich_help_panel=WRITE,
     ),
 ]
@@ -47,7 +52,7 @@ Columns = Annotated[
 
 def view(
     out: OutArgument,
-    idle: Idle = 60.0,
+    idle: Idle = IDLE_MINUTES,
     port: Port = 0,
     browser: Browser = True,
     read_only: ReadOnly = False,
@@ -69,7 +74,11 @@ def view(
     if named and static is None:
         raise SettingsError("--columns says what a page to send holds: give --static FOLDER, too, or leave it out.")
     if static is not None:
-        with watched(as_json=json, quiet=False) as show:
+        if (idle, port) != (IDLE_MINUTES, 0):
+            raise SettingsError(
+                "--idle and --port are of the viewer, and --static writes a page that needs none: leave them out."
+            )
+        with watched(STOPPED, as_json=json, quiet=False) as show:
             page = viewing.write_static(out, static, show, columns=named)
         if json:
             print_json({"event": "result", "page": page, "exit": 0})

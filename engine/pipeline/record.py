@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -212,12 +213,17 @@ class ImageRecord:
     @property
     def assumed_orientation(self) -> tuple[str, ...]:
         """Of a volume whose file does not state which side is which, the notes that say what is assumed."""
-        return tuple(note for note in self.notes if "no orientation" in note) if len(self.shape) == 3 else ()
+        return notes_of_orientation(self.notes) if len(self.shape) == 3 else ()
 
     @property
     def placement(self) -> Placement:
         """Where positions on the frame lie in the scanner: the same, unless the volume is oblique."""
         return placement(self.frame, self.affine)
+
+
+def notes_of_orientation(notes: Iterable[str]) -> tuple[str, ...]:
+    """Those notes of a volume that say which orientation is assumed, as its file states none."""
+    return tuple(note for note in notes if "no orientation" in note)
 
 
 @dataclass(frozen=True, slots=True)

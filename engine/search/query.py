@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +103,8 @@ def _volume(gallery: Gallery, text: str) -> Asked:
 
 
 def _tile(gallery: Gallery, text: str, at: tuple[float, ...] | None, mpp: float | None) -> Asked:
+    if at is not None and not all(map(math.isfinite, at)):
+        raise SettingsError(f"--at is a position in micrometres; got {','.join(f'{v:g}' for v in at)}.", "E_QUERY")
     slide, *cells = text.split(":")
     if cells and all(c.isdigit() for c in cells) and (rows := gallery.where("slide", slide)):
         named = [r for r in rows if gallery.case(r).id == text] if at is None else []
@@ -123,8 +126,7 @@ def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
     """The row whose tile centre is nearest to `at` (micrometres). Raises SettingsError if `at` lies outside that tile."""
     cases, _ = gallery.part(rows[0])
     names = [n for n in ("z_um", "y_um", "x_um") if n in cases.numbers]
-    if len(at) != len(names):
-        raise SettingsError(f"--at needs {len(names)} numbers ({', '.join(names)}); got {len(at)}.", "E_QUERY")
+    _check_numbers(at, names)
     offset = rows[0] - gallery.part(rows[0])[1]
     centres = np.stack([cases.numbers[n][np.array(rows) - offset] for n in names], 1)
     record = gallery.job.slides[cases.text("slide", rows[0] - offset)]
@@ -141,6 +143,11 @@ def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
     return rows[index]
 
 
+def _check_numbers(at: tuple[float, ...], names: list[str]) -> None:
+    if len(at) != len(names):
+        raise SettingsError(f"--at needs {len(names)} numbers ({', '.join(names)}); got {len(at)}.", "E_QUERY")
+
+
 def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None, mpp: float | None) -> Asked:
     """A patch of a file that is not in the run: the patch at `at`, or the central patch of a small picture."""
     job, side = gallery.job, gallery.job.settings.side
@@ -150,6 +157,8 @@ def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None, mpp: floa
             "volume to the run.",
             "E_QUERY",
         )
+    if at is not None:
+        _check_numbers(at, ["y_um", "x_um"])
     source, is_assumed = open_at_spacing(path, job.spacing, mpp)
     frame = source.frames[0]
     if at is None and max(frame.shape) > MAX_QUERY_PATCHES * side:

@@ -16,6 +16,8 @@ from .hits import Hits
 from .query import understood
 
 At = tuple[float, ...]
+SEARCHES = "searches"
+"""Folder of the results that holds pictures of searches."""
 
 
 def search(
@@ -61,12 +63,25 @@ def search(
 
 
 def picture(hits: Hits, path: str | Path | None = None) -> Path:
-    """Draw query and neighbours as a PNG at `path`, by default in OUT/searches/ under the name that `file_name` gives."""
+    """Draw query and neighbours as a PNG at `path`, by default in OUT/searches/ under the name that `file_name` gives.
+
+    Raises SettingsError (E_EXISTS) as `check_picture` does.
+    """
     from .thumbnails import case_panel
 
+    if path:
+        check_picture(hits.out, path)
     job = load(absolute(hits.out))
-    target = absolute(path) if path else job.folder.out / "searches" / f"{file_name(hits)}.png"
+    target = absolute(path) if path else job.folder.out / SEARCHES / f"{file_name(hits)}.png"
     return draw(target, case_panel(job, hits.query), [case_panel(job, hit) for hit in hits.rows])
+
+
+def check_picture(out: str | Path, path: str | Path) -> None:
+    """Raises SettingsError (E_EXISTS) for a file that is there already, unless it is a PNG in OUT/searches/: of a search."""
+    target = absolute(path)
+    is_of_a_search = target.parent == absolute(out) / SEARCHES and target.suffix == ".png"
+    if target.exists() and not is_of_a_search:
+        raise SettingsError(f"{target} is there already: give --picture a new name.", "E_EXISTS")
 
 
 def file_name(hits: Hits) -> str:

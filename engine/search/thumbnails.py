@@ -11,6 +11,7 @@ from ...stores.frame import Array, Box, Frame
 from ...stores.remote import to_path
 from ...stores.source import Source
 from ..pipeline.job import Job
+from ..pipeline.record import notes_of_orientation
 from ..show.neighbours import CasePanel, Plane
 from .hits import Case, Hit
 from .window import around, open_at_spacing, window
@@ -28,25 +29,40 @@ def case_panel(job: Job[Any], case: Case) -> CasePanel:
     place_um = f"at {', '.join(f'{v:.0f}' for v in case.centre)} um" if case.centre else ""
     said = [case.label, f"subject {case.subject}" if case.subject else "", f"site {case.site}" if case.site else ""]
     lines = (distance, *said, place_um)
+    planes, sided = tuple[Plane, ...](), False
     try:
-        planes = planes_of(job, case)
+        planes, sided = planes_of(job, case)
     except SlideError as error:
-        planes, lines = (), (*lines, f"no picture [{error.code}]")
+        lines = (*lines, f"no picture [{error.code}]")
     name = case.name if case.id else "a file outside the run"  # names of files can be names of patients
-    return CasePanel(title, name, tuple(line for line in lines if line), planes)
+    return CasePanel(title, name, tuple(line for line in lines if line), planes, sided)
 
 
-def planes_of(job: Job[Any], case: Case) -> tuple[Plane, ...]:
-    """The case as 8-bit RGB planes for display. Raises SlideError if its file cannot be read."""
+def planes_of(job: Job[Any], case: Case) -> tuple[tuple[Plane, ...], bool]:
+    """(the case as 8-bit RGB planes for display, whether a volume's file states which side is which).
+
+    Raises SlideError if its file cannot be read.
+    """
+    source, sided = _source_of(job, case)
+    return _drawn(job, case, source), sided
+
+
+def _source_of(job: Job[Any], case: Case) -> tuple[Source, bool]:
+    """(what the case's pixels are read from, whether a volume's file states which side is which)."""
     owner = case.slide or case.id
     if owner in job.slides:
-        source = job.image(owner) if job.modality.planar else job.stored(owner)
-    elif case.centre:
-        source, _ = open_at_spacing(to_path(case.path), job.spacing, case.mpp)
-    else:
-        from ...stores.volumes.reader import open_volume
+        sided = not job.slides[owner].assumed_orientation
+        return (job.image(owner) if job.modality.planar else job.stored(owner)), sided
+    if case.centre:
+        return open_at_spacing(to_path(case.path), job.spacing, case.mpp)[0], False
+    from ...stores.volumes.reader import open_volume
 
-        source = open_volume(to_path(case.path), case.part)
+    volume = open_volume(to_path(case.path), case.part)
+    return volume, not notes_of_orientation(volume.notes)
+
+
+def _drawn(job: Job[Any], case: Case, source: Source) -> tuple[Plane, ...]:
+    owner = case.slide or case.id
     if case.centre:
         centre = case.centre
         if owner in job.slides:

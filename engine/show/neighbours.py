@@ -55,6 +55,8 @@ class CasePanel:
     name: str
     lines: tuple[str, ...]
     planes: tuple[Plane, ...]
+    sided: bool = False
+    """Whether it is known which side of a volume is which."""
 
 
 @house_style()
@@ -93,7 +95,7 @@ def figure_of(query: CasePanel, neighbours: Sequence[CasePanel]) -> Figure:
     if neighbours:
         below, across_all = CASES_MARGIN + case_height + 0.08, width - 2 * CASES_MARGIN
         draw_rectangle(figure, CASES_MARGIN, below, (across_all, 2 / DPI), facecolor=HAIRLINE_COLOUR)
-    if planes == 3:
+    if planes == 3 and all(c.sided for c in cases if len(c.planes) == 3):
         write_inches(
             figure,
             width - CASES_MARGIN,

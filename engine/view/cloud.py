@@ -117,7 +117,7 @@ def cloud_of(job: Job[Any], cases: CaseTable, only: Collection[str] | None = Non
     rows, places = rows[kept], places[kept]
     images = image_of[rows]
     centres = np.zeros((len(rows), 0)) if cases.is_whole else _centres(job, obs, rows, images)
-    listed = _listed(job, cases, table, rows, images)
+    listed = _listed(job, cases, table, (rows, images), to_send=only is not None)
     columns, behind = shown_columns(listed, only)
     return Cloud(
         noun,
@@ -135,11 +135,12 @@ def cloud_of(job: Job[Any], cases: CaseTable, only: Collection[str] | None = Non
     )
 
 
-def _listed(job: Job[Any], cases: CaseTable, table: Any, rows: Array, images: Array) -> Listed:
-    """What the points of these rows of a table may be coloured by."""
+def _listed(job: Job[Any], cases: CaseTable, table: Any, of: tuple[Array, Array], *, to_send: bool) -> Listed:
+    """What the points of these (rows of a table, numbers of their images) may be coloured by."""
+    rows, images = of
     subjects = [subject_of(record) for record in job.slides.values()]
     if not cases.is_whole:
-        return Listed(listed_columns(job), subjects, "image", found=(job.modality.noun,))
+        return Listed(listed_columns(job, to_send=to_send), subjects, "image", found=(job.modality.noun,))
     if cases.noun == SUBJECT:
         return Listed(table.obs.iloc[rows][listed_names(table)], [""] * len(rows), "point")
     of_rows = [subjects[image] for image in images]

@@ -15,6 +15,7 @@ from ..show.palette import colour, hexadecimal
 from ..show.volume_plane import MAX_VALUES_COLOURED
 from ..steps.list_columns import column
 from ..steps.volumes.plane_columns import plane_columns
+from .sent_names import sent_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,12 +62,13 @@ def shown_columns(
     return tuple(facts), tuple(behind)
 
 
-def listed_columns(job: Job[Any]) -> pd.DataFrame:
-    """The name of each image of a run, and what the user's list says of it."""
+def listed_columns(job: Job[Any], *, to_send: bool = False) -> pd.DataFrame:
+    """The name of each image of a run, `to_send` as such a page has it, and what the user's list says of the image."""
     import pandas as pd
 
     records = list(job.slides.values())
-    texts = {job.modality.noun: [record.name for record in records], "site": [record.site for record in records]}
+    names = list(sent_names(job.slides).values()) if to_send else [record.name for record in records]
+    texts = {job.modality.noun: names, "site": [record.site for record in records]}
     for name in names_of_list(job):
         if name not in FILES:
             texts.setdefault(_plain(name), [record.columns.get(name, "").strip() for record in records])

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ...errors import SettingsError, TileEngineError
 from ...stores.files import partial_path, write_whole
 from ...stores.remote import ObjectPath, absolute
 from ..pipeline.documents import read_run
+from ..pipeline.listing import first_of
 from ..pipeline.progress import Event, Report, silent
 from ..runtime.run_file import images_named
 from ..show.encoded import jpeg
@@ -47,6 +48,7 @@ from .means import means
 from .overview import image_document, overview
 from .plane import check_table, encoded
 from .routes import PAGE
+from .sent_names import sent_names, with_folders
 from .size import check_page_room, left_out_of, places, size_of
 from .slices import small_picture
 from .viewed import extent
@@ -123,7 +125,8 @@ def check_columns(viewer: Viewer, clouds: Collection[Cloud], columns: Mapping[st
 def _write(viewer: Viewer, folder: Path, target: Path, report: Report, columns: Mapping[str, Collection[str]]) -> None:
     """Write the page into `folder`, which will be called `target`; its planes have these columns (-> what planes may call
     them), too."""
-    found = _to_send(overview(viewer))
+    names = [sent_names(viewer.job(run).slides) for run in range(len(viewer.runs))]
+    found = _to_send(overview(viewer), names)
     only = frozenset[str]().union(*columns.values())
     clouds = {run: _cloud(viewer, run, only) for run, one in enumerate(found["runs"]) if one["table"]}
     check_columns(viewer, clouds.values(), columns)
@@ -131,7 +134,7 @@ def _write(viewer: Viewer, folder: Path, target: Path, report: Report, columns: 
     documents = {}
     most = {run: cells_of_each(viewer, run) for run in range(len(viewer.runs))}
     for count, of in enumerate(images, 1):
-        documents[of] = _document(viewer, *of, most[of[0]])
+        documents[of] = _document(viewer, of, names[of[0]][viewer.image(*of)], most[of[0]])
         report(Event("progress", "look at images", "page", count, len(images)))
     small = [of for of, document in documents.items() if found["runs"][of[0]]["whole"] and has_thumbnail(document)]
     points = sum(len(cloud.places) for cloud in clouds.values())
@@ -144,6 +147,7 @@ def _write(viewer: Viewer, folder: Path, target: Path, report: Report, columns: 
             write_whole(folder / "data" / f"{run}-plane.js", script)
         if one["means"]:
             write_whole(folder / f"means-{run}.png", means(viewer, run).content)
+    _tell_names(viewer, names, report)
     _tell_columns(clouds.values(), columns, report)
     shutil.copytree(PAGE, folder / "page")
     (folder / "page" / "index.html").unlink()
@@ -165,13 +169,13 @@ def _html() -> str:
     return html.replace(charset, f'{charset}\n<meta http-equiv="Content-Security-Policy" content="{POLICY}">')
 
 
-def _to_send(found: dict[str, Any]) -> dict[str, Any]:
-    """The overview without what a colleague need not know: subjects, and names of folders."""
+def _to_send(found: dict[str, Any], names: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """The overview without what a colleague need not know: subjects, and folders. `names` of the images of each run."""
     if len(found["runs"]) == 1:
         found["runs"][0]["name"] = ""  # its folder's; of several, their stains
-    for run in found["runs"]:
-        for image in run["images"]:
-            image["subject"] = ""
+    for run, called in zip(found["runs"], names, strict=True):
+        for image, name in zip(run["images"], called.values(), strict=False):  # a run that cannot be shown has none
+            image |= {"name": name, "subject": ""}
         run["similar"] = False
     return found | {"read_only": True, "folder": "tile-engine"}
 
@@ -192,6 +196,14 @@ def _cloud(viewer: Viewer, run: int, columns: frozenset[str]) -> Cloud:
     return cloud_of(viewer.job(run), check_table(viewer, run), columns)
 
 
+def _tell_names(viewer: Viewer, names: Sequence[Mapping[str, str]], report: Report) -> None:
+    """Say which folders go along, as the images in them have one name."""
+    runs = [with_folders(viewer.job(run).slides, called) for run, called in enumerate(names)]
+    if sent := list(dict.fromkeys(name for run in runs for name in run)):
+        text = f"folders go along in names that several images would have: {first_of(sent)}"
+        report(Event("note", text, facts={"names_with_folders": sent}))
+
+
 def _tell_columns(clouds: Collection[Cloud], named: Mapping[str, Collection[str]], report: Report) -> None:
     """Say what of the user's list goes along with the planes, and what does not."""
     sent = list(dict.fromkeys(column["name"] for cloud in clouds for column in cloud.columns))
@@ -207,9 +219,11 @@ def _tell_columns(clouds: Collection[Cloud], named: Mapping[str, Collection[str]
         report(Event("note", text, facts={"columns_not_drawn": lost}))
 
 
-def _document(viewer: Viewer, run: int, image: int, most: int) -> dict[str, Any]:
-    """The document of an image, with the shapes of the pictures that are written, and notes of what is left out."""
-    document: dict[str, Any] = json.loads(Answer.of(image_document(viewer, run, image)).content)
+def _document(viewer: Viewer, of: tuple[int, int], name: str, most: int) -> dict[str, Any]:
+    """The document of an image, called `name`, with the shapes of the pictures that are written, and notes of what is left
+    out."""
+    run, image = of
+    document: dict[str, Any] = json.loads(Answer.of(image_document(viewer, run, image)).content) | {"name": name}
     lost = document.pop("lost")  # why may name folders of this machine
     notes = [f"{', '.join(lost)}: not here, the file could not be read."] if lost else []
     volumes = not viewer.job(run).modality.planar
@@ -221,6 +235,7 @@ def _document(viewer: Viewer, run: int, image: int, most: int) -> dict[str, Any]
         overlay |= {"shape": list(frame.shape)} | extent(frame)
     for picture in document["pictures"]:
         if picture["number"] < 0:
+            picture["name"] = name
             continue
         deep = viewer.deep(run, image, picture["number"])
         if volumes:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import typer
 
 from tile_engine.cli import display
-from tile_engine.cli.display import Display
+from tile_engine.cli.display import Display, watched
+from tile_engine.cli.tell import print_json
 from tile_engine.engine.pipeline.progress import Event
 
 
@@ -56,6 +60,24 @@ def test_steps_that_the_time_left_does_not_count_are_named(clock: Clock, capsys:
         show(Event("progress", "train", "train", 0, 4, {"left": 300.0, "without": []}))
     first, second = capsys.readouterr().err.splitlines()
     assert first.endswith("5 min left without: train networks") and second.endswith("5 min left in all")
+
+
+def test_a_program_gets_a_line_of_json_when_it_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "pipe").open("w") as stdout:  # holds its lines back, as a pipe does
+        monkeypatch.setattr("sys.stdout", stdout)
+        print_json({"event": "serving"})
+        assert (tmp_path / "pipe").read_text() == '{"event": "serving"}\n'
+
+
+def test_what_an_interruption_left_is_said_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ((), ("stopped; nothing was left.",)):
+        with pytest.raises(typer.Exit) as left, watched(*words, as_json=False, quiet=True):
+            raise KeyboardInterrupt
+        assert left.value.exit_code == 130
+    assert [line[:22] for line in capsys.readouterr().err.splitlines()] == [
+        "stopped; what was writ",
+        "stopped; nothing was l",
+    ]
 
 
 def test_a_step_without_units_has_no_line_and_the_time_left_is_the_told_one(

@@ -33,7 +33,7 @@
     for (const [overlay, text] of Object.entries(await script(name))) cells[overlay] = await unpacked(text);
     arrived.delete(name);
     ready.set(name, cells);
-    const shown = TE.state.images.map((image) => `${TE.state.run}-${image}`);
+    const shown = TE.state.paths.map((path) => parts(path).name);
     for (const other of [...ready.keys()].slice(0, -KEPT)) if (!shown.includes(other)) ready.delete(other);
   };
 
@@ -53,6 +53,7 @@
   };
   const drawn = (path, values) => {
     const of = parts(path), cells = ready.get(of.name), overlays = overlaysOf(of);
+    if (!cells) return ""; // another image is to be shown
     const overlay = overlays.find((one) => one.number === Number(of.number)), sure = overlays.find((one) => one.name === "confidence");
     const colours = coloursOf(overlay, of.run, values), own = cells[overlay.number];
     const confidence = !values.min ? null : overlay.kind === "values" ? own : sure && overlay.kind === "clusters" ? cells[sure.number] : null, least = 1 + Math.round((values.min || 0) * CELLS_OF_CONFIDENCE);
@@ -74,7 +75,9 @@
   const slice = (path, values) => {
     const of = parts(path), isPicture = of.kind === "pictures", document = TE.answers[`runs/${of.run}/images/${of.image}`];
     const one = (isPicture ? document.pictures : document.overlays).find((found) => found.number === Number(of.number));
-    const cells = ready.get(of.name), own = cells[isPicture ? `p${of.number}` : of.number];
+    const cells = ready.get(of.name);
+    if (!cells) return ""; // another image is to be shown
+    const own = cells[isPicture ? `p${of.number}` : of.number];
     const sure = document.overlays.find((found) => found.name === "confidence"), least = 1 + Math.round((values.min || 0) * CELLS_OF_CONFIDENCE);
     const limit = !values.min || isPicture ? null : one.kind === "values" ? own : one.kind === "clusters" && sure ? cells[sure.number] : null;
     const colours = isPicture ? Array.from({ length: 256 }, (_, i) => [i, i, i, 255]) : coloursOf(one, of.run, values);

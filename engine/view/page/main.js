@@ -9,9 +9,9 @@
     byId("pane-1").hidden = panes !== "two";
     byId("plane").hidden = panes !== "plane";
     if (panes === "two" && !state.documents[1]) {
-      const stains = state.documents[0].pictures.length > 1;
+      const stains = state.documents[0].pictures.length > 1, last = TE.run().images.length - 1;
       state.pictures[1] = stains ? 1 : 0;
-      await TE.show(1, stains ? state.images[0] : state.images[0] + (state.images[0] + 1 < TE.run().images.length ? 1 : -1));
+      await TE.show(1, stains || !last ? state.images[0] : state.images[0] + (state.images[0] < last ? 1 : -1));
     }
     TE.emit("panes");
     if (panes === "plane") await TE.loadPlane().catch((error) => TE.say(error.message));

@@ -10,7 +10,11 @@
     const [height, width] = shape, maxLevel = Math.max(0, Math.ceil(Math.log2(Math.max(height, width) / SIDE)));
     return { width, height, tileSize: SIDE, tileOverlap: 0, minLevel: 0, maxLevel, getTileUrl: (level, x, y) => url(maxLevel - level, y, x) };
   };
-  TE.tileUrl = (pane, part, values = {}) => (z, y, x) => TE.api.url(`${TE.path(pane)}/${part}/tile`, { z, y, x, ...values });
+  // Of the image that is shown now: a layer asks for its tiles later, too, when the pane may show another one.
+  TE.tileUrl = (pane, part, values = {}) => {
+    const path = TE.path(pane);
+    return (z, y, x) => TE.api.url(`${path}/${part}/tile`, { z, y, x, ...values });
+  };
 
   const make = (pane) => {
     const box = TE.byId(`pane-${pane}`);

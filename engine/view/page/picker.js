@@ -15,7 +15,7 @@
     });
     const menu = make("ul", box, "", { id: list, role: "listbox", "aria-label": label });
     parent.replaceChildren(box);
-    let names = [], chosen = 0, found = [], active = 0;
+    let names = [], chosen = 0, found = [], first = 0, active = 0; // `first` of those that are drawn
     menu.hidden = true;
 
     const close = () => {
@@ -25,7 +25,7 @@
       input.value = names[chosen] ?? "";
     };
     const point = (to) => {
-      active = Math.min(Math.max(0, to), Math.min(found.length, MOST) - 1);
+      active = Math.min(Math.max(first, to), Math.min(found.length, first + MOST) - 1);
       for (const row of menu.querySelectorAll("[role=option]")) row.setAttribute("aria-selected", Number(row.dataset.at) === active);
       const row = menu.querySelector("[aria-selected=true]");
       if (!row) return input.removeAttribute("aria-activedescendant");
@@ -36,12 +36,14 @@
       const words = text.toLowerCase().split(/\s+/).filter(Boolean);
       found = names.map((_, i) => i).filter((i) => words.every((word) => names[i].toLowerCase().includes(word)));
       menu.replaceChildren();
-      found.slice(0, MOST).forEach((i, at) => make("li", menu, names[i], { role: "option", id: `${list}-${i}`, "data-at": at }));
+      const middle = words.length ? 0 : found.indexOf(chosen);
+      first = Math.max(0, Math.min(middle - MOST / 2, found.length - MOST));
+      found.slice(first, first + MOST).forEach((i, at) => make("li", menu, names[i], { role: "option", id: `${list}-${i}`, "data-at": first + at }));
       if (found.length > MOST) make("li", menu, `${(found.length - MOST).toLocaleString("en")} more: type to search`, { class: "quiet", role: "presentation" });
       if (!found.length) make("li", menu, "no such name", { class: "quiet", role: "presentation" });
       menu.hidden = false;
       input.setAttribute("aria-expanded", "true");
-      point(words.length ? 0 : found.indexOf(chosen));
+      point(middle);
     };
     const take = (at) => {
       const number = found[at];

@@ -10,9 +10,10 @@
   TE.state = {
     folder: null, // answer of runs
     run: 0,
-    images: [0, 0], // number of the image in each pane
+    images: [0, 0], // number of the image in each pane, from when it is asked for
     pictures: [0, 0],
-    documents: [null, null], // answer of runs/N/images/N
+    documents: [null, null], // answer of runs/N/images/N: the image that is shown
+    paths: ["", ""], // address of each document
     panes: "one", // one, two or plane
     level: 0,
     hidden: new Set(), // numbers of clusters that are not drawn
@@ -62,7 +63,7 @@
   };
   // Part of the address of its tiles and slices.
   TE.overlayPath = (overlay) => `${overlay.kind === "pictures" ? "pictures" : "overlays"}/${overlay.number}`;
-  TE.path = (pane) => `runs/${state.run}/images/${state.images[pane]}`;
+  TE.path = (pane) => state.paths[pane];
 
   // Name and colour of a fine cluster at the level that is shown; null for none.
   TE.cluster = (fine) => {
@@ -93,10 +94,11 @@
   };
   const shownPanes = () => (state.panes === "two" ? [0, 1] : [0]);
   TE.load = async (pane) => {
-    const wanted = TE.path(pane);
+    const path = () => `runs/${state.run}/images/${state.images[pane]}`, wanted = path();
     const found = await TE.api.get(wanted);
-    if (wanted !== TE.path(pane)) return;
+    if (wanted !== path()) return;
     state.documents[pane] = found;
+    state.paths[pane] = wanted;
     state.pictures[pane] = Math.min(state.pictures[pane], found.pictures.length - 1);
     if (pane === 0) {
       if (state.overlay ? !TE.overlayNames(0).includes(state.overlay) : !state.overlayChosen) state.overlay = firstOf(found);

@@ -146,6 +146,10 @@ def test_a_place_on_a_slide_that_is_not_in_the_run_is_encoded(out: Path, mini: A
     assert hits.rows[0].id == tiles.obs.index[row]
     with pytest.raises(SettingsError, match="give the patch's position"):
         tile_engine.search(out, copy)
+    for at, says in (((64.0,), "needs 2 numbers"), ((1.0, 2.0, 3.0), "needs 2 numbers"), ((np.nan, 1.0), "got nan,1")):
+        with pytest.raises(SettingsError, match=says) as refused:
+            tile_engine.search(out, copy, at=at)
+        assert refused.value.code == "E_QUERY"
 
 
 @pytest.mark.parametrize(
@@ -155,6 +159,7 @@ def test_a_place_on_a_slide_that_is_not_in_the_run_is_encoded(out: Path, mini: A
         ("a.tif", None, "give the tile's position"),
         ("a.tif", (1e6, 1e6), "the centre of the nearest tile"),
         ("a.tif", (1.0, 2.0, 3.0), "needs 2 numbers"),
+        ("a.tif", (np.nan, np.nan), "got nan,nan"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_what_to_do(out: Path, query: str, at: Any, says: str) -> None:
@@ -330,6 +335,18 @@ def test_the_picture_shows_the_query_and_each_neighbour(out: Path) -> None:
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 500
 
 
+def test_a_picture_replaces_only_pictures_of_searches(out: Path, tmp_path: Path) -> None:
+    (own := tmp_path / "photo.png").write_bytes(b"somebody's")
+    hits = tile_engine.search(out, table(out).obs.index[5], k=1)
+    for path in (own, str(own), out / "run.json"):
+        with pytest.raises(SettingsError, match="is there already") as refused:
+            picture(hits, path)
+        assert refused.value.code == "E_EXISTS"
+    assert own.read_bytes() == b"somebody's"
+    assert picture(hits, tmp_path / "new.png").is_file()
+    assert picture(hits) == picture(hits) == picture(hits, picture(hits))
+
+
 def test_the_picture_of_a_new_file_does_not_bear_its_name(out: Path, mini: Any, tmp_path: Path) -> None:
     copy = tmp_path / "Jane Doe.tif"
     copy.write_bytes((mini.slides / "a.tif").read_bytes())
@@ -355,6 +372,7 @@ def test_the_command_prints_a_table_and_where_the_picture_is(out: Path, mini: An
         ((), 2),
         (("--query", "none.tif"), 2),
         (("--query", "a.tif", "--at", "x"), 2),
+        (("--query", "a.tif", "--at", "nan,nan"), 2),
         (("--query", "a.tif", "-k", "0"), 2),
     ],
 )

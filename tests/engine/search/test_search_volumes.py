@@ -24,6 +24,7 @@ from tile_engine.engine.runtime import load as loading
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.search import gallery as galleries
 from tile_engine.engine.search.add import add
+from tile_engine.engine.search.hits import Case
 from tile_engine.engine.search.search import file_name, picture
 from tile_engine.errors import CorruptError, LockedError, SettingsError
 from tile_engine.stores.folder import Folder
@@ -300,6 +301,25 @@ def test_the_picture_has_three_planes_of_each_case_in_true_proportions(out: Path
     assert [p.extent for p in shown.planes] == [(12e3, 8e3), (20e3, 8e3), (20e3, 12e3)]
     assert shown.lines[0] == "distance 0" and f"subject {hits.rows[0].subject}" in shown.lines
     assert picture(hits, tmp_path / "found.png").stat().st_size > 10_000
+
+
+def test_a_picture_says_which_side_is_right_only_where_all_files_state_it(out: Path, tmp_path: Path) -> None:
+    from tile_engine.engine.search.thumbnails import case_panel
+    from tile_engine.engine.show.neighbours import figure_of
+
+    def sides(job: Any, *cases: Case) -> int:
+        query, *others = (case_panel(job, case) for case in cases)
+        return sum("patient's right" in text.get_text() for text in figure_of(query, others).texts)
+
+    job, one, other = load(out), Case("s0-0", "s0-0.nii.gz"), Case("s1-0", "s1-0.nii.gz")
+    assert sides(job, one, other) == 1
+    note = "its header states no orientation; Right, Anterior, Superior are assumed"
+    unstated = {name: dataclasses.replace(job.slides[name], notes=(note,)) for name in ("s1-0",)}
+    assert sides(dataclasses.replace(job, slides={**job.slides, **unstated}), one, other) == 0
+    np.savez(tmp_path / "new.npz", volume=head(1))
+    stated = written(tmp_path / "new.nii.gz", 1)
+    new, nifti = (Case("", path.name, path=str(path)) for path in (tmp_path / "new.npz", stated))
+    assert (sides(job, new, one), sides(job, nifti, one)) == (0, 1)
 
 
 def test_up_is_superior_and_anterior_in_a_picture(out: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_marker_is_told_and_drawn_at_its_place_in_the_scanner(tmp_path: Path) 
         found[(0, *(n // STEP for n in at))] = 1
         layer.write(0, cells.box, found)
         layer.finish(name="embedding", reference=(0.0,) * 3, placement=place)
-        record = SimpleNamespace(origin=frame.origin, placement=place)
+        record = SimpleNamespace(origin=frame.origin, placement=place, assumed_orientation=())
         job: Any = SimpleNamespace(
             folder=SimpleNamespace(layer=lambda slide, field: tmp_path / "layer"),
             slides={"a": record},
@@ -50,5 +50,5 @@ def test_a_marker_is_told_and_drawn_at_its_place_in_the_scanner(tmp_path: Path) 
         true = (where @ [*marker, 1])[:3]
         assert np.linalg.norm(told - true) <= STEP / 2 * np.linalg.norm([2, 2, 3])  # within half a tile of its centre
         z, y, x = 1e3 * true[::-1]
-        planes = planes_of(job, Case("a:0:0:0", "a.nii.gz", slide="a", z_um=z, y_um=y, x_um=x))
-        assert len(planes) == 3 and all(plane.rgb[..., 0].argmax() == 7 * 3 + 3 for plane in planes)
+        planes, sided = planes_of(job, Case("a:0:0:0", "a.nii.gz", slide="a", z_um=z, y_um=y, x_um=x))
+        assert sided and len(planes) == 3 and all(plane.rgb[..., 0].argmax() == 7 * 3 + 3 for plane in planes)

@@ -17,6 +17,27 @@ from tile_engine.engine.runtime.load import load
 
 BOUNDS = "TE.maps.map((map) => { const { x, y, width } = map.viewer.viewport.getBounds(true); return [x, y, width]; })"
 
+LATE = """(() => {
+  const get = TE.api.get;
+  TE.api.get = async (...values) => { await new Promise((done) => { setTimeout(done, 600); }); return get(...values); };
+})()"""
+PICKED = """(() => {
+  const place = TE.make("span", document.body), taken = [], picker = TE.picker(place, "Many", (number) => taken.push(number));
+  const input = place.querySelector("input"), press = (key) => input.dispatchEvent(new KeyboardEvent("keydown", { key }));
+  picker.items(Array.from({ length: 1000 }, (_, i) => `image ${i}`));
+  picker.set(500);
+  input.click();
+  press("Enter");
+  input.click();
+  press("ArrowDown");
+  const more = place.querySelector(".quiet").textContent;
+  press("Enter");
+  const result = [taken, input.value, more];
+  place.remove();
+  return result;
+})()"""
+"""What a list of 1,000 images takes by Enter alone, and by an arrow key and Enter."""
+
 
 def test_a_slide_is_looked_at_and_its_clusters_are_named(
     browser: Any, finished: Callable[..., Any], tmp_path: Path
@@ -310,5 +331,20 @@ def test_the_static_page_opens_from_a_disk(browser: Any, finished: Callable[...,
         at = client.get(f"runs/0/images/0/at?y={centre[0]}&x={centre[1]}")
     assert f"confidence {at['values']['confidence']:.3g}"[:15] in found
     assert f"tile {at['tile']['index'][0]}, {at['tile']['index'][1]}" in found
+    page.evaluate(LATE)
+    page.fill("#sure", "0")
+    page.keyboard.press(",")  # the layer of another level is asked for while the next image is on its way
+    page.evaluate("void TE.show(0, 2)")
+    page.wait_for_timeout(300)
+    assert page.evaluate("TE.state.documents[0].name") == "a.tif" and not faults
+    until(page, "TE.state.documents[0].name === 'c.tif'")
+    page.wait_for_timeout(400)
+    colours = page.evaluate("TE.level().colours")
+    assert sum(share_of(picture(page, "#pane-0"), colour) for colour in colours) > 0.3, "it is still drawn"
+    assert page.evaluate(PICKED) == [[501], "image 501", "800 more: type to search"]
+    page.evaluate("TE.run().images = TE.run().images.slice(2); void TE.show(0, 0)")
+    until(page, "TE.state.documents[0].name === 'a.tif'")
+    page.keyboard.press("2")
+    page.wait_for_selector("#pane-1 .picker")  # the only image, twice
     assert not faults
     page.close()

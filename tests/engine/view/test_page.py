@@ -180,6 +180,30 @@ def test_the_page_to_send_names_no_subject_and_no_folder(
     assert not any(text in answers for text in ("Mrs Doe", str(tmp_path), str(out), "lost.tif"))
 
 
+def test_the_page_to_send_has_folders_only_in_names_that_several_images_would_have(
+    finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = load(finished("cluster", "slides").out)
+
+    def written(folder: str, *names: str) -> tuple[str, list[Any]]:
+        named = zip(job.slides.items(), names, strict=True)
+        slides = {one: replace(record, name=name, path=str(tmp_path / "lost")) for (one, record), name in named}
+        lost = replace(job, slides=slides, settings=job.settings.model_copy(update={"pixels": "none"}))
+        monkeypatch.setattr(Viewer, "job", lambda self, number: lost)
+        events: list[Any] = []
+        page = write_page(open_viewer(job.folder.out), tmp_path / folder, events.append).parent
+        points = json.loads(re.search(r'TE\.cells\("0-plane", (.*)\);', (page / "data" / "0-plane.js").read_text())[1])
+        head = zlib.decompress(base64.b64decode(points["plane"])).partition(b"\n")[0].decode()
+        return (page / "answers.js").read_text() + head, [e.facts for e in events if "names_with_folders" in e.facts]
+
+    text, told = written("one", "Doe_John/a.tif", "Roe_Jane/b.tif", "c.tif")
+    assert "Doe" not in text and "Roe" not in text and not told
+    assert all(text.count(f'"{name}.tif"') == 4 for name in "abc")  # the list, the image, its only picture, the plane
+    text, told = written("two", "Doe_John/a.tif", "Roe_Jane/a.tif", "Poe_Ann/c.tif")
+    assert "Poe" not in text and told == [{"names_with_folders": ["Doe_John/a.tif", "Roe_Jane/a.tif"]}]
+    assert text.count('"Doe_John/a.tif"') == 4
+
+
 def test_a_page_of_whole_images_leaves_out_those_that_cannot_be_read(
     finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +255,9 @@ def test_a_page_has_the_columns_that_are_named_and_says_which_it_has_not(
     assert "age" in refused.value.message and not (tmp_path / "other").exists()
     with pytest.raises(SettingsError, match="give --static FOLDER, too"):
         view(str(out), columns="age")
+    for viewer_alone in ({"port": 8000}, {"idle": 5.0}):
+        with pytest.raises(SettingsError, match="are of the viewer"):
+            view(str(out), static=str(tmp_path / "other"), **viewer_alone)
 
 
 def notes_of_columns(viewer: Viewer, folder: Path, columns: list[str]) -> dict[str, Any]:

@@ -132,23 +132,27 @@ def _gallery(out: Path, kind: str, table: str, model: str, stamp: int, save: boo
     job = load(out)
     notes: list[str] = []
     root = index_root(job)
-    own, index = _own(job, kind, table, notes, save=save)
     added = _current(job, read_added(root), model, notes, save=save)
+    others = [added] if added is not None and len(added) else []
+    own, index, groups = _own(job, kind, table, others, notes, save=save)
     parts: list[tuple[Cases, Index]] = [(own, index)]
-    groups = groups_of([own])
-    if added is not None and len(added):
-        if added.vectors.shape[1] != own.vectors.shape[1]:
+    for cases in others:
+        if cases.vectors.shape[1] != own.vectors.shape[1]:
             raise CorruptError(
-                f"{root / 'added.npz'} holds embeddings of {added.vectors.shape[1]} numbers, those of the run have "
+                f"{root / 'added.npz'} holds embeddings of {cases.vectors.shape[1]} numbers, those of the run have "
                 f"{own.vectors.shape[1]}. Remove it and add the cases again."
             )
-        groups = groups_of([own, added])
-        parts.append((added, ExactIndex(added.vectors, groups[len(own) :])))
+        parts.append((cases, ExactIndex(cases.vectors, groups[len(own) :])))
     return Gallery(job, kind, tuple(parts), groups, tuple(notes))
 
 
-def _own(job: Job[Any], kind: str, table: str, notes: list[str], *, save: bool) -> tuple[Cases, Index]:
-    """The run's own cases and their index: from OUT/index/, or rebuilt from the run's table."""
+def _own(
+    job: Job[Any], kind: str, table: str, others: list[Cases], notes: list[str], *, save: bool
+) -> tuple[Cases, Index, Array]:
+    """The run's own cases, their index (from OUT/index/, or rebuilt from the run's table), and the groups of all cases.
+
+    The index has the numbers of `groups_of` over all cases, of which some are in `others`: over its own alone they differ.
+    """
     from ...models.neighbours import inverted_lists as lists
     from ...models.neighbours.index import ExactIndex
 
@@ -157,17 +161,17 @@ def _own(job: Job[Any], kind: str, table: str, notes: list[str], *, save: bool) 
         stored_index = read_index(root, table)
     except CorruptError:  # not our folder: writing to it is refused below, and the index is built in memory
         stored_index = None
+    cases = gathered(job, kind, notes) if stored_index is None else stored_index.cases
+    groups = groups_of([cases, *others])
+    own_groups = groups[: len(cases)]
     if stored_index is not None:
-        groups, options = groups_of([stored_index.cases]), stored_index.document["lists"]
         if stored_index.lists is None:
-            return stored_index.cases, ExactIndex(stored_index.cases.vectors, groups)
-        return stored_index.cases, lists.restore_index(
-            stored_index.cases.vectors, groups, stored_index.lists, **options
-        )
-    cases = gathered(job, kind, notes)
-    index = lists.build_index(cases.vectors, groups_of([cases]), seed=job.settings.seed)
+            return cases, ExactIndex(cases.vectors, own_groups), groups
+        options = stored_index.document["lists"]
+        return cases, lists.restore_index(cases.vectors, own_groups, stored_index.lists, **options), groups
+    index = lists.build_index(cases.vectors, own_groups, seed=job.settings.seed)
     if not save:
-        return cases, index
+        return cases, index, groups
     inverted_lists = index if isinstance(index, lists.InvertedLists) else None
     document = {
         "kind": kind,
@@ -185,7 +189,7 @@ def _own(job: Job[Any], kind: str, table: str, notes: list[str], *, save: bool) 
                 write_index(root, new_index)
     except (LockedError, OSError, MachineError, SettingsError) as error:
         notes.append(f"the index could not be saved, so the next search builds it again: {error}")
-    return cases, index
+    return cases, index, groups
 
 
 def groups_of(parts: Iterable[Cases]) -> Array:

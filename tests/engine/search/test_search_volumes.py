@@ -222,6 +222,17 @@ def test_added_cases_are_found_and_are_queries_too(out: Path, tmp_path: Path, as
     assert {h.id for h in found.rows} >= {"xx-0", "s2-1"} and found.cases == 9
 
 
+def test_added_cases_move_nobodys_subject(out: Path, tmp_path: Path) -> None:
+    """Subjects are numbered in the order of their names, and the added one comes first."""
+    add(out, written(tmp_path / "new" / "a0-0.nii.gz", 5))
+    for n in range(4):
+        hits = tile_engine.search(out, f"s{n}-0", k=9)
+        assert {h.subject for h in hits.rows} == {"a0", "s0", "s1", "s2", "s3"} - {f"s{n}"}
+        assert (len(hits.rows), hits.left_out) == (7, 1)
+    new = tile_engine.search(out, written(tmp_path / "query" / "s2-9.nii.gz", 5), k=9)
+    assert {h.subject for h in new.rows} == {"a0", "s0", "s1", "s3"}
+
+
 def test_adding_twice_adds_nothing_and_a_changed_file_takes_its_place(out: Path, tmp_path: Path) -> None:
     new = written(tmp_path / "new" / "xx-0.nii.gz", 5)
     add(out, new)

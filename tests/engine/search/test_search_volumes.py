@@ -249,10 +249,18 @@ def test_volumes_of_the_run_are_not_added(out: Path, tmp_path: Path) -> None:
     assert done.added == () and len(done.known) == 8 and not (out / "index" / "added.npz").exists()
 
 
-def test_two_files_of_one_name_both_stay(out: Path, tmp_path: Path) -> None:
-    add(out, written(tmp_path / "p" / "xx.nii.gz", 1))
-    add(out, written(tmp_path / "q" / "xx.nii.gz", 2))
-    assert {h.id for h in tile_engine.search(out, "s3-0", k=20).rows} >= {"xx", "xx-2"}
+@pytest.mark.parametrize("name", ["xx", "s0-0"])
+def test_files_of_one_name_all_stay_and_are_of_subjects_of_their_own(
+    out: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No list states their subjects; `s0-0` is the name of a case of the run, too."""
+    monkeypatch.setattr(sys.modules[__name__], "GROUP", lambda path: path.name.removesuffix(".nii.gz"))
+    for n, folder in enumerate("pqr", 1):
+        add(out, written(tmp_path / folder / f"{name}.nii.gz", n))
+    new = [f"{name}-{n}" for n in range(2, 5)] if name == "s0-0" else [name, f"{name}-2", f"{name}-3"]
+    for case in new:
+        hits = tile_engine.search(out, case, k=20)
+        assert {h.id for h in hits.rows} >= set(new) - {case} and (hits.query.subject, hits.left_out) == ("", 0)
 
 
 def test_added_cases_stay_when_the_index_is_made_anew(out: Path, tmp_path: Path, asked: list[str]) -> None:

@@ -16,7 +16,7 @@ from ..pipeline.record import ImageRecord
 from ..runtime.load import load
 from .encode import encode
 from .gallery import SEARCHED_TABLES, open_gallery
-from .keys import index_root, table_of
+from .keys import index_root, model_key, table_of
 from .rows import cases_of, subject_of
 
 
@@ -57,7 +57,7 @@ def add(out: str | Path, volumes: str | Path | Sequence[str | Path], *, force_un
         fingerprints = {
             (added_cases.text("path", i), added_cases.text("part", i)): added_cases.text("fingerprint", i)
             for i in added_rows
-            if added_cases is not None
+            if added_cases is not None and added_cases.text("model", i) == model_key(job)
         }
         known_records = [
             r
@@ -73,6 +73,8 @@ def add(out: str | Path, volumes: str | Path | Sequence[str | Path], *, force_un
                 if added_cases is not None and (added_cases.text("path", i), added_cases.text("part", i)) not in changed
             ]
             remaining = added_cases.rows(np.array(kept_rows, int)) if added_cases is not None else None
+            if remaining is not None and remaining.vectors.shape[1] != embeddings.shape[1]:  # all of an earlier network
+                remaining = remaining.unencoded(embeddings.shape[1])
             rows = cases_of(
                 job,
                 [_named_apart(records[i], run_cases, remaining) for i in new_indices],

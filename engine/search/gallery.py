@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import CorruptError, LockedError, MachineError, SettingsError
+from ...errors import CorruptError, LockedError, MachineError, NoInputError, SettingsError
 from ...stores.cases import Cases, StoredIndex, TextColumn, read_added, read_index, write_added, write_index
 from ...stores.frame import Array
 from ...stores.lock import Lock
@@ -205,35 +205,46 @@ def groups_of(parts: Iterable[Cases]) -> Array:
 
 
 def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str], *, save: bool) -> Cases | None:
-    """Added cases with embeddings of the current network; files that an earlier network encoded are encoded again."""
-    if added is None or not (stale_rows := [i for i in range(len(added)) if added.text("model", i) != model]):
+    """Added cases with embeddings of the current network; files that an earlier network encoded are encoded again.
+
+    Those that cannot be encoded again are left out, and stay in the file without an embedding.
+    """
+    if added is None:
+        return None
+    is_stale = np.array([added.text("model", i) != model for i in range(len(added))], bool)
+    if not is_stale.any():
         return added
-    files = {added.text("path", i): i for i in stale_rows}
-    paths = [path for path in files if to_path(path).exists()]
-    records, embeddings = encode(job, paths) if paths else ([], np.zeros((0, 0), np.float32))
-    new_embeddings = {(real(to_path(r.path)), r.subimage): code for r, code in zip(records, embeddings, strict=True)}
-    rows = [i for i in stale_rows if (real(to_path(added.text("path", i))), added.text("part", i)) in new_embeddings]
-    if len(rows) < len(stale_rows):
+    current, stale = added.rows(np.flatnonzero(~is_stale)), added.rows(np.flatnonzero(is_stale))
+    embeddings = _encoded_again(job, stale, notes)
+    rows = np.array(sorted(embeddings), int)
+    lost = stale.rows(np.setdiff1d(np.arange(len(stale)), rows))
+    if len(lost):
         notes.append(
-            f"{len(stale_rows) - len(rows)} added cases were encoded by an earlier network, and their files are gone: they are "
-            "left out"
+            f"{len(lost)} added cases were encoded by an earlier network, and their files are gone or cannot be encoded: they "
+            "are left out"
         )
-    current_cases = added.rows(np.setdiff1d(np.arange(len(added)), stale_rows))
-    if not rows:
-        return current_cases
-    encoded_cases = added.rows(np.array(rows))
-    vectors = np.stack(
-        [
-            new_embeddings[real(to_path(encoded_cases.text("path", i))), encoded_cases.text("part", i)]
-            for i in range(len(encoded_cases))
-        ]
-    )
-    encoded_cases = Cases(vectors, {**encoded_cases.words, "model": TextColumn.of([model] * len(encoded_cases))})
-    all_cases = current_cases.with_rows(encoded_cases) if len(current_cases) else encoded_cases
-    if save and len(rows) == len(stale_rows):
+    if not len(rows):
+        return current
+    words = {**stale.rows(rows).words, "model": TextColumn.of([model] * len(rows))}
+    encoded_cases = Cases(np.stack([embeddings[row] for row in rows]), words)
+    all_cases = current.with_rows(encoded_cases) if len(current) else encoded_cases
+    if save:
         try:
             with Lock(job.folder.out):
-                write_added(index_root(job), all_cases)
+                write_added(index_root(job), all_cases.with_rows(lost.unencoded(all_cases.vectors.shape[1])))
         except (LockedError, OSError, MachineError, SettingsError) as error:
             notes.append(f"added cases were encoded again, but could not be saved: {error}")
     return all_cases
+
+
+def _encoded_again(job: Job[Any], cases: Cases, notes: list[str]) -> dict[int, Array]:
+    """Row -> embedding by the current network, of the cases whose files can be encoded."""
+    keys = [(real(to_path(cases.text("path", i))), cases.text("part", i)) for i in range(len(cases))]
+    paths = [path for path in dict.fromkeys(cases.text("path", i) for i in range(len(cases))) if to_path(path).exists()]
+    try:
+        records, embeddings = encode(job, paths) if paths else ([], np.zeros((0, 0), np.float32))
+    except NoInputError as error:
+        notes.append(error.message)
+        return {}
+    new = {(real(to_path(r.path)), r.subimage): one for r, one in zip(records, embeddings, strict=True)}
+    return {row: new[key] for row, key in enumerate(keys) if key in new}

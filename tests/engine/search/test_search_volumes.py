@@ -25,7 +25,7 @@ from tile_engine.engine.runtime.load import load
 from tile_engine.engine.search import gallery as galleries
 from tile_engine.engine.search.add import add
 from tile_engine.engine.search.search import file_name, picture
-from tile_engine.errors import CorruptError, LockedError, SettingsError
+from tile_engine.errors import CorruptError, LockedError, NoInputError, SettingsError
 from tile_engine.stores.folder import Folder
 from tile_engine.stores.frame import Frame
 from tile_engine.stores.image import ImageSpec, StoredImage
@@ -68,6 +68,10 @@ def record(path: Path, name: str, **said: Any) -> ImageRecord:
     return ImageRecord(**{**base, **ids, **frame, **kind, **said})
 
 
+FEATURES = 4
+"""Length of an embedding; a test sets another."""
+
+
 def GROUP(path: Path) -> str:  # noqa: N802 - a test sets another
     return path.name[:2]
 
@@ -83,7 +87,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             p for spec in wanted for p in (sorted(Path(spec).glob("*.nii.gz")) if Path(spec).is_dir() else [Path(spec)])
         ]
         factor = json.loads((job.folder.out / "models" / "cae.json").read_text())["factor"]
-        codes = np.array([code(p) for p in paths], np.float32) * factor
+        if not all(p.exists() for p in paths):
+            raise NoInputError("none of these volumes can be encoded")
+        codes = np.array([code(p) for p in paths], np.float32)[:, :FEATURES] * factor
         return [record(p, p.name, columns={"label": "new"}, subject=GROUP(p)) for p in paths], codes
 
     embed = dataclasses.replace(pipeline("embed", "volumes"), encode=encode)
@@ -132,7 +138,7 @@ def trained(folder: Path, factor: float) -> None:
         ]
     )
     obs.index = obs["id"].to_numpy()
-    codes = np.array([code(r.path) for r in records], np.float32) * factor
+    codes = np.array([code(r.path) for r in records], np.float32)[:, :FEATURES] * factor
     write_table(folder / "tables" / "volumes.zarr", anndata.AnnData(X=codes, obs=obs))
 
 
@@ -282,6 +288,47 @@ def test_after_training_anew_added_cases_are_encoded_anew(out: Path, tmp_path: P
     assert asked == [str(kept)] and (hits.rows[0].id, hits.rows[0].distance) == ("s2-1", 0.0)
     assert hits.cases == 9 and "their files are gone" in hits.notes[0]
     assert hits.query.label == "new"
+    galleries._gallery.cache_clear()
+    asked.clear()
+    again = tile_engine.search(out, "xx-0", k=1, same_subject=True)
+    assert asked == [] and again == hits, "encoded once, and the lost one is still told"
+    add(out, written(lost, 6))
+    assert tile_engine.search(out, "yy-0", k=1).rows[0].id == "s3-0"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_network_of_longer_embeddings_may_meet_lost_files(
+    out: Path, tmp_path: Path, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("xx-0", "yy-0") if kept else ("yy-0",)
+    files = [written(tmp_path / "new" / f"{name}.nii.gz", 5) for name in names]
+    monkeypatch.setattr(sys.modules[__name__], "FEATURES", 3)
+    trained(out, 1.0)
+    add(out, tmp_path / "new")
+    monkeypatch.setattr(sys.modules[__name__], "FEATURES", 4)
+    trained(out, 2.0)
+    files[-1].unlink()
+    assert len(tile_engine.search(out, "s1-0", k=20).notes) == 1
+    done = add(out, written(tmp_path / "late" / "zz-0.nii.gz", 6))
+    assert (done.added, done.cases) == (("zz-0.nii.gz",), 8 + len(names))
+    assert tile_engine.search(out, "zz-0", k=1).rows[0].distance == 0
+
+
+def test_files_that_cannot_be_encoded_again_do_not_end_a_search(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(out, written(tmp_path / "new" / "xx-0.nii.gz", 5))
+    trained(out, -3.0)
+
+    def none(job: Any, specs: list[str]) -> Any:
+        raise NoInputError("none of these volumes can be encoded: xx-0.nii.gz [E_CORRUPT]: it is empty")
+
+    with monkeypatch.context() as damaged:
+        damaged.setattr(galleries, "encode", none)
+        hits = tile_engine.search(out, "s1-0", k=20)
+    assert len(hits.rows) == 6 and "E_CORRUPT" in hits.notes[0] and "cannot be encoded" in hits.notes[1]
+    galleries._gallery.cache_clear()
+    assert len(tile_engine.search(out, "s1-0", k=20).rows) == 7
 
 
 def test_a_damaged_file_of_added_cases_is_an_error(out: Path, tmp_path: Path) -> None:

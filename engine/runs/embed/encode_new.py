@@ -26,8 +26,9 @@ LOG = logging.getLogger("tile_engine")
 def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRecord], Array]:
     """Records and embeddings (n, F), float32, of volumes that the run does not know, by its trained network.
 
-    A volume that cannot be encoded is skipped, as is one of several channels, of which the network sees one. That, and what the columns of a list were taken for, goes to the logger
-    `tile_engine`, which a command shows on standard error. Raises NoInputError if no volume can be encoded.
+    A volume that cannot be encoded is skipped, as is one of several channels, of which the network sees one. That, and what
+    the columns of a list were taken for, goes to the logger `tile_engine`, which a command shows on standard error. Raises
+    NoInputError if no volume can be encoded.
     """
     from ....models.training.encoding import embeddings_of
     from .evaluate import best

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import tile_engine
+from tile_engine.cli.search import print_hits
 from tile_engine.engine.pipeline.documents import write_run
 from tile_engine.engine.pipeline.image_documents import write_images
 from tile_engine.engine.pipeline.record import ImageRecord
@@ -159,6 +160,17 @@ def test_a_case_of_the_run_finds_others_of_other_subjects(out: Path, tmp_path: P
     assert asked == []
     both = tile_engine.search(out, "s1-0", k=9, same_subject=True)
     assert {h.id for h in both.rows} == set(load(out).slides) - {"s1-0"} and both.left_out == 0
+
+
+def test_all_that_were_searched_are_found_by_a_large_k(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = written(tmp_path / "new" / "xx-0.nii.gz", 5)
+    for query, same in (("s1-0", False), ("s1-0", True), (new, False)):
+        hits = tile_engine.search(out, query, k=20, same_subject=same)
+        print_hits(hits, None, "", as_json=False)
+        said = capsys.readouterr().out.splitlines()[0]
+        assert hits.searched == len(hits.rows) and f" among {len(hits.rows)} cases" in said
 
 
 def test_a_hit_says_what_is_known_of_the_case(out: Path) -> None:

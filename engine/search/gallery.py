@@ -133,7 +133,8 @@ def _gallery(out: Path, kind: str, table: str, model: str, stamp: int, save: boo
     notes: list[str] = []
     root = index_root(job)
     added = _current(job, read_added(root), model, notes, save=save)
-    others = [added] if added is not None and len(added) else []
+    outside = None if added is None else _outside(job, added)
+    others = [] if outside is None or not len(outside) else [outside]
     own, index, groups = _own(job, kind, table, others, notes, save=save)
     parts: list[tuple[Cases, Index]] = [(own, index)]
     for cases in others:
@@ -202,6 +203,13 @@ def groups_of(parts: Iterable[Cases]) -> Array:
     known = (subjects.names != "")[subjects.codes]
     out: Array = np.where(known, subjects.codes, len(subjects.names) + owners.codes.astype(np.int64))
     return out
+
+
+def _outside(job: Job[Any], added: Cases) -> Cases:
+    """The added cases without images of the run itself, which may have got them since."""
+    run = {(record.path, record.subimage) for record in job.slides.values()}
+    keys = [(added.text("path", i), added.text("part", i)) for i in range(len(added))]
+    return added.rows(np.array([i for i, key in enumerate(keys) if key not in run], int))
 
 
 def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str], *, save: bool) -> Cases | None:

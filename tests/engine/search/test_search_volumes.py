@@ -262,6 +262,20 @@ def test_adding_twice_adds_nothing_and_a_changed_file_takes_its_place(out: Path,
     assert tile_engine.search(out, "xx-0", k=1).rows[0].id == "s1-1"
 
 
+def test_an_added_volume_that_the_run_has_later_is_searched_once(out: Path, tmp_path: Path) -> None:
+    """With the network of before, and trained anew; other added volumes stay."""
+    new = [written(tmp_path / "new" / f"{name}-0.nii.gz", 5) for name in ("xx", "yy")]
+    add(out, tmp_path / "new")
+    known = load(out).slides
+    later = record(new[0], "xx-0.nii.gz", subject="xx", columns={"label": "AD"})
+    write_images(Folder(out), {**known, later.id: later})
+    for factor in (1.0, 2.0):
+        trained(out, factor)
+        hits = tile_engine.search(out, "xx-0", k=20)
+        assert (hits.cases, hits.left_out, hits.query.label, len(hits.rows)) == (10, 0, "AD", 9)
+        assert add(out, new[1]).known == ("yy-0.nii.gz",)
+
+
 def test_volumes_of_the_run_are_not_added(out: Path, tmp_path: Path) -> None:
     done = add(out, tmp_path / "volumes")
     assert done.added == () and len(done.known) == 8 and not (out / "index" / "added.npz").exists()

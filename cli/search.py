@@ -144,7 +144,7 @@ def print_hits(hits: Hits, picture: Path | None, note: str, *, as_json: bool) ->
         return 0
     left_out = f" ({hits.left_out} of the same subject or slide left out)" if hits.left_out else ""
     query = f"{hits.query.id or hits.query.name}{_where(hits.query)}"
-    say(f"nearest to {query} among {hits.cases - hits.left_out} cases{left_out}")
+    say(f"nearest to {query} among {hits.searched} cases{left_out}")
     rows: list[tuple[str, ...]] = [("", "distance", "label", "subject", "site", "name", "")]
     rows += [
         (str(h.rank), f"{h.distance:.4g}", h.label, h.subject, h.site, h.name or h.id, _where(h).strip())

@@ -93,6 +93,11 @@ class Cases:
             {n: np.concatenate([v, other.numbers[n]]) for n, v in self.numbers.items()},
         )
 
+    def unencoded(self, features: int) -> Cases:
+        """These rows without embeddings: vectors of `features` zeros, and no `model` that made them."""
+        words = {**self.words, "model": TextColumn.of([""] * len(self))}
+        return Cases(np.zeros((len(self), features), np.float32), words, self.numbers)
+
 
 @dataclass(frozen=True, slots=True)
 class StoredIndex:

@@ -52,21 +52,23 @@ def inspect_slides(
     return _inspected_cohort(cohort, target, slides, rejected)
 
 
-def inspect_volumes(cohort: Cohort, *, labels: str = "auto") -> InspectedCohort:
+def inspect_volumes(cohort: Cohort, *, labels: str = "auto", channels: int | None = None) -> InspectedCohort:
     """Inspect and record every volume; volumes keep their own spacings and data types.
 
-    `labels` says which of them are label maps: auto (as each file says or looks), all or none.
+    `labels` says which of them are label maps: auto (as each file says or looks), all or none. `channels` is the number that
+    the run's volumes have, where these are not its own: one with another number is rejected.
     """
     entries = sorted(cohort.entries, key=lambda entry: entry.id)
     looks = [seen(entry, look) for entry, look in zip(entries, looks_at(entries, None, look_at_volumes), strict=True)]
-    kind = Counter(look["channels"] for look in looks if isinstance(look, dict)).most_common(1)
+    usual = Counter(look["channels"] for look in looks if isinstance(look, dict)).most_common(1)
+    expected = channels or (usual[0][0] if usual else 1)
     volumes: dict[str, ImageRecord] = {}
     rejected: dict[str, Rejection] = {}
     for entry, look in zip(entries, looks, strict=True):
         try:
             if isinstance(look, SlideError):
                 raise look
-            _same_kind(look["channels"], kind[0][0], "channels", "volumes")
+            _same_kind(look["channels"], expected, "channels", "volumes")
             record = _recorded(entry, look, look["frames"].frames[0], mpp=None)
             volumes[entry.id] = _with_labels(record, look.get("labels", ""), labels)
         except SlideError as error:

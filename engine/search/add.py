@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...errors import SettingsError
-from ...stores.cases import read_added, write_added
+from ...stores.cases import Cases, read_added, write_added
 from ...stores.lock import Lock
 from ...stores.remote import absolute, as_list
+from ..pipeline.record import ImageRecord
 from ..runtime.load import load
 from .encode import encode
 from .gallery import SEARCHED_TABLES, open_gallery
-from .keys import index_root, table_of
-from .rows import cases_of
+from .keys import index_root, model_key, table_of
+from .rows import cases_of, subject_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def add(out: str | Path, volumes: str | Path | Sequence[str | Path], *, force_un
         fingerprints = {
             (added_cases.text("path", i), added_cases.text("part", i)): added_cases.text("fingerprint", i)
             for i in added_rows
-            if added_cases is not None
+            if added_cases is not None and added_cases.text("model", i) == model_key(job)
         }
         known_records = [
             r
@@ -73,9 +73,11 @@ def add(out: str | Path, volumes: str | Path | Sequence[str | Path], *, force_un
                 if added_cases is not None and (added_cases.text("path", i), added_cases.text("part", i)) not in changed
             ]
             remaining = added_cases.rows(np.array(kept_rows, int)) if added_cases is not None else None
+            if remaining is not None and remaining.vectors.shape[1] != embeddings.shape[1]:  # all of an earlier network
+                remaining = remaining.unencoded(embeddings.shape[1])
             rows = cases_of(
                 job,
-                [replace(records[i], id=_free(records[i].id, run_cases, remaining)) for i in new_indices],
+                [_named_apart(records[i], run_cases, remaining) for i in new_indices],
                 embeddings[new_indices],
             )
             write_added(root, remaining.with_rows(rows) if remaining is not None else rows)
@@ -83,10 +85,13 @@ def add(out: str | Path, volumes: str | Path | Sequence[str | Path], *, force_un
     return Added(str(job.folder.out), names, tuple(r.name for r in known_records), len(open_gallery(out)))
 
 
-def _free(name: str, *parts: Any) -> str:
-    """`name`, with a number appended if another case has that id, as files of the same name in folders of the same name do."""
-    number, candidate = 1, name
+def _named_apart(record: ImageRecord, *parts: Cases | None) -> ImageRecord:
+    """The record, with a number at its id if another case has that id, as files of the same name in other folders do.
+
+    A subject that was not stated becomes empty: it is the id before the number, which is that of the other case.
+    """
+    number, candidate = 1, record.id
     while any(cases is not None and len(cases.words["id"].where(candidate)) for cases in parts):
         number += 1
-        candidate = f"{name}-{number}"
-    return candidate
+        candidate = f"{record.id}-{number}"
+    return replace(record, id=candidate, subject=subject_of(record))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import CorruptError, LockedError, MachineError, SettingsError
+from ...errors import CorruptError, LockedError, MachineError, NoInputError, SettingsError
 from ...stores.cases import Cases, StoredIndex, TextColumn, read_added, read_index, write_added, write_index
 from ...stores.frame import Array
 from ...stores.lock import Lock
@@ -132,23 +132,28 @@ def _gallery(out: Path, kind: str, table: str, model: str, stamp: int, save: boo
     job = load(out)
     notes: list[str] = []
     root = index_root(job)
-    own, index = _own(job, kind, table, notes, save=save)
     added = _current(job, read_added(root), model, notes, save=save)
+    outside = None if added is None else _outside(job, added)
+    others = [] if outside is None or not len(outside) else [outside]
+    own, index, groups = _own(job, kind, table, others, notes, save=save)
     parts: list[tuple[Cases, Index]] = [(own, index)]
-    groups = groups_of([own])
-    if added is not None and len(added):
-        if added.vectors.shape[1] != own.vectors.shape[1]:
+    for cases in others:
+        if cases.vectors.shape[1] != own.vectors.shape[1]:
             raise CorruptError(
-                f"{root / 'added.npz'} holds embeddings of {added.vectors.shape[1]} numbers, those of the run have "
+                f"{root / 'added.npz'} holds embeddings of {cases.vectors.shape[1]} numbers, those of the run have "
                 f"{own.vectors.shape[1]}. Remove it and add the cases again."
             )
-        groups = groups_of([own, added])
-        parts.append((added, ExactIndex(added.vectors, groups[len(own) :])))
+        parts.append((cases, ExactIndex(cases.vectors, groups[len(own) :])))
     return Gallery(job, kind, tuple(parts), groups, tuple(notes))
 
 
-def _own(job: Job[Any], kind: str, table: str, notes: list[str], *, save: bool) -> tuple[Cases, Index]:
-    """The run's own cases and their index: from OUT/index/, or rebuilt from the run's table."""
+def _own(
+    job: Job[Any], kind: str, table: str, others: list[Cases], notes: list[str], *, save: bool
+) -> tuple[Cases, Index, Array]:
+    """The run's own cases, their index (from OUT/index/, or rebuilt from the run's table), and the groups of all cases.
+
+    The index has the numbers of `groups_of` over all cases, of which some are in `others`: over its own alone they differ.
+    """
     from ...models.neighbours import inverted_lists as lists
     from ...models.neighbours.index import ExactIndex
 
@@ -157,17 +162,17 @@ def _own(job: Job[Any], kind: str, table: str, notes: list[str], *, save: bool) 
         stored_index = read_index(root, table)
     except CorruptError:  # not our folder: writing to it is refused below, and the index is built in memory
         stored_index = None
+    cases = gathered(job, kind, notes) if stored_index is None else stored_index.cases
+    groups = groups_of([cases, *others])
+    own_groups = groups[: len(cases)]
     if stored_index is not None:
-        groups, options = groups_of([stored_index.cases]), stored_index.document["lists"]
         if stored_index.lists is None:
-            return stored_index.cases, ExactIndex(stored_index.cases.vectors, groups)
-        return stored_index.cases, lists.restore_index(
-            stored_index.cases.vectors, groups, stored_index.lists, **options
-        )
-    cases = gathered(job, kind, notes)
-    index = lists.build_index(cases.vectors, groups_of([cases]), seed=job.settings.seed)
+            return cases, ExactIndex(cases.vectors, own_groups), groups
+        options = stored_index.document["lists"]
+        return cases, lists.restore_index(cases.vectors, own_groups, stored_index.lists, **options), groups
+    index = lists.build_index(cases.vectors, own_groups, seed=job.settings.seed)
     if not save:
-        return cases, index
+        return cases, index, groups
     inverted_lists = index if isinstance(index, lists.InvertedLists) else None
     document = {
         "kind": kind,
@@ -185,7 +190,7 @@ def _own(job: Job[Any], kind: str, table: str, notes: list[str], *, save: bool) 
                 write_index(root, new_index)
     except (LockedError, OSError, MachineError, SettingsError) as error:
         notes.append(f"the index could not be saved, so the next search builds it again: {error}")
-    return cases, index
+    return cases, index, groups
 
 
 def groups_of(parts: Iterable[Cases]) -> Array:
@@ -200,36 +205,54 @@ def groups_of(parts: Iterable[Cases]) -> Array:
     return out
 
 
+def _outside(job: Job[Any], added: Cases) -> Cases:
+    """The added cases without images of the run itself, which may have got them since."""
+    run = {(record.path, record.subimage) for record in job.slides.values()}
+    keys = [(added.text("path", i), added.text("part", i)) for i in range(len(added))]
+    return added.rows(np.array([i for i, key in enumerate(keys) if key not in run], int))
+
+
 def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str], *, save: bool) -> Cases | None:
-    """Added cases with embeddings of the current network; files that an earlier network encoded are encoded again."""
-    if added is None or not (stale_rows := [i for i in range(len(added)) if added.text("model", i) != model]):
+    """Added cases with embeddings of the current network; files that an earlier network encoded are encoded again.
+
+    Those that cannot be encoded again are left out, and stay in the file without an embedding.
+    """
+    if added is None:
+        return None
+    is_stale = np.array([added.text("model", i) != model for i in range(len(added))], bool)
+    if not is_stale.any():
         return added
-    files = {added.text("path", i): i for i in stale_rows}
-    paths = [path for path in files if to_path(path).exists()]
-    records, embeddings = encode(job, paths) if paths else ([], np.zeros((0, 0), np.float32))
-    new_embeddings = {(real(to_path(r.path)), r.subimage): code for r, code in zip(records, embeddings, strict=True)}
-    rows = [i for i in stale_rows if (real(to_path(added.text("path", i))), added.text("part", i)) in new_embeddings]
-    if len(rows) < len(stale_rows):
+    current, stale = added.rows(np.flatnonzero(~is_stale)), added.rows(np.flatnonzero(is_stale))
+    embeddings = _encoded_again(job, stale, notes)
+    rows = np.array(sorted(embeddings), int)
+    lost = stale.rows(np.setdiff1d(np.arange(len(stale)), rows))
+    if len(lost):
         notes.append(
-            f"{len(stale_rows) - len(rows)} added cases were encoded by an earlier network, and their files are gone: they are "
-            "left out"
+            f"{len(lost)} added cases were encoded by an earlier network, and their files are gone or cannot be encoded: they "
+            "are left out"
         )
-    current_cases = added.rows(np.setdiff1d(np.arange(len(added)), stale_rows))
-    if not rows:
-        return current_cases
-    encoded_cases = added.rows(np.array(rows))
-    vectors = np.stack(
-        [
-            new_embeddings[real(to_path(encoded_cases.text("path", i))), encoded_cases.text("part", i)]
-            for i in range(len(encoded_cases))
-        ]
-    )
-    encoded_cases = Cases(vectors, {**encoded_cases.words, "model": TextColumn.of([model] * len(encoded_cases))})
-    all_cases = current_cases.with_rows(encoded_cases) if len(current_cases) else encoded_cases
-    if save and len(rows) == len(stale_rows):
+    if not len(rows):
+        return current
+    words = {**stale.rows(rows).words, "model": TextColumn.of([model] * len(rows))}
+    encoded_cases = Cases(np.stack([embeddings[row] for row in rows]), words)
+    all_cases = current.with_rows(encoded_cases) if len(current) else encoded_cases
+    if save:
         try:
             with Lock(job.folder.out):
-                write_added(index_root(job), all_cases)
+                write_added(index_root(job), all_cases.with_rows(lost.unencoded(all_cases.vectors.shape[1])))
         except (LockedError, OSError, MachineError, SettingsError) as error:
             notes.append(f"added cases were encoded again, but could not be saved: {error}")
     return all_cases
+
+
+def _encoded_again(job: Job[Any], cases: Cases, notes: list[str]) -> dict[int, Array]:
+    """Row -> embedding by the current network, of the cases whose files can be encoded."""
+    keys = [(real(to_path(cases.text("path", i))), cases.text("part", i)) for i in range(len(cases))]
+    paths = [path for path in dict.fromkeys(cases.text("path", i) for i in range(len(cases))) if to_path(path).exists()]
+    try:
+        records, embeddings = encode(job, paths) if paths else ([], np.zeros((0, 0), np.float32))
+    except NoInputError as error:
+        notes.append(error.message)
+        return {}
+    new = {(real(to_path(r.path)), r.subimage): one for r, one in zip(records, embeddings, strict=True)}
+    return {row: new[key] for row, key in enumerate(keys) if key in new}

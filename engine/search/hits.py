@@ -58,13 +58,18 @@ class Hits:
     query: Case
     rows: tuple[Hit, ...]
     cases: int
-    """Number of cases that were searched."""
+    """Number of cases that can be searched, the query itself and those that were left out among them."""
     left_out: int
     """Number of cases of the query's own subject (or slide), which were left out."""
     recall: float = 1.0
     """Recall at 10 of the index: share of the ten true neighbours that it finds; below 1 only above a million cases."""
     notes: tuple[str, ...] = ()
     """Warnings for the user."""
+
+    @property
+    def searched(self) -> int:
+        """Number of cases that the query was compared with."""
+        return self.cases - self.left_out - bool(self.query.id)
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -26,8 +26,9 @@ LOG = logging.getLogger("tile_engine")
 def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRecord], Array]:
     """Records and embeddings (n, F), float32, of volumes that the run does not know, by its trained network.
 
-    A volume that cannot be encoded is skipped. That, and what the columns of a list were taken for, goes to the logger
-    `tile_engine`, which a command shows on standard error. Raises NoInputError if no volume can be encoded.
+    A volume that cannot be encoded is skipped, as is one of several channels, of which the network sees one. That, and what
+    the columns of a list were taken for, goes to the logger `tile_engine`, which a command shows on standard error. Raises
+    NoInputError if no volume can be encoded.
     """
     from ....models.training.encoding import embeddings_of
     from .evaluate import best
@@ -35,7 +36,7 @@ def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRec
     settings = job.settings
     paths = [str(s) for s in specs]
     cohort = find_volumes(paths, t=settings.t, channels=settings.channels, suffix=settings.suffix)
-    inspected = inspect_volumes(cohort, labels=settings.labels)
+    inspected = inspect_volumes(cohort, labels=settings.labels, channels=1)
     network = load_network(job, model_name(best(job)))
     records: list[ImageRecord] = []
     rows: list[Array] = []

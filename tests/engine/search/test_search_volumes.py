@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import tile_engine
+from tile_engine.cli.search import print_hits
 from tile_engine.engine.pipeline.documents import write_run
 from tile_engine.engine.pipeline.image_documents import write_images
 from tile_engine.engine.pipeline.record import ImageRecord
@@ -26,7 +27,7 @@ from tile_engine.engine.search import gallery as galleries
 from tile_engine.engine.search.add import add
 from tile_engine.engine.search.hits import Case
 from tile_engine.engine.search.search import file_name, picture
-from tile_engine.errors import CorruptError, LockedError, SettingsError
+from tile_engine.errors import CorruptError, LockedError, NoInputError, SettingsError
 from tile_engine.stores.folder import Folder
 from tile_engine.stores.frame import Frame
 from tile_engine.stores.image import ImageSpec, StoredImage
@@ -69,6 +70,10 @@ def record(path: Path, name: str, **said: Any) -> ImageRecord:
     return ImageRecord(**{**base, **ids, **frame, **kind, **said})
 
 
+FEATURES = 4
+"""Length of an embedding; a test sets another."""
+
+
 def GROUP(path: Path) -> str:  # noqa: N802 - a test sets another
     return path.name[:2]
 
@@ -84,7 +89,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             p for spec in wanted for p in (sorted(Path(spec).glob("*.nii.gz")) if Path(spec).is_dir() else [Path(spec)])
         ]
         factor = json.loads((job.folder.out / "models" / "cae.json").read_text())["factor"]
-        codes = np.array([code(p) for p in paths], np.float32) * factor
+        if not all(p.exists() for p in paths):
+            raise NoInputError("none of these volumes can be encoded")
+        codes = np.array([code(p) for p in paths], np.float32)[:, :FEATURES] * factor
         return [record(p, p.name, columns={"label": "new"}, subject=GROUP(p)) for p in paths], codes
 
     embed = dataclasses.replace(pipeline("embed", "volumes"), encode=encode)
@@ -133,7 +140,7 @@ def trained(folder: Path, factor: float) -> None:
         ]
     )
     obs.index = obs["id"].to_numpy()
-    codes = np.array([code(r.path) for r in records], np.float32) * factor
+    codes = np.array([code(r.path) for r in records], np.float32)[:, :FEATURES] * factor
     write_table(folder / "tables" / "volumes.zarr", anndata.AnnData(X=codes, obs=obs))
 
 
@@ -154,6 +161,17 @@ def test_a_case_of_the_run_finds_others_of_other_subjects(out: Path, tmp_path: P
     assert asked == []
     both = tile_engine.search(out, "s1-0", k=9, same_subject=True)
     assert {h.id for h in both.rows} == set(load(out).slides) - {"s1-0"} and both.left_out == 0
+
+
+def test_all_that_were_searched_are_found_by_a_large_k(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = written(tmp_path / "new" / "xx-0.nii.gz", 5)
+    for query, same in (("s1-0", False), ("s1-0", True), (new, False)):
+        hits = tile_engine.search(out, query, k=20, same_subject=same)
+        print_hits(hits, None, "", as_json=False)
+        said = capsys.readouterr().out.splitlines()[0]
+        assert hits.searched == len(hits.rows) and f" among {len(hits.rows)} cases" in said
 
 
 def test_a_hit_says_what_is_known_of_the_case(out: Path) -> None:
@@ -223,6 +241,17 @@ def test_added_cases_are_found_and_are_queries_too(out: Path, tmp_path: Path, as
     assert {h.id for h in found.rows} >= {"xx-0", "s2-1"} and found.cases == 9
 
 
+def test_added_cases_move_nobodys_subject(out: Path, tmp_path: Path) -> None:
+    """Subjects are numbered in the order of their names, and the added one comes first."""
+    add(out, written(tmp_path / "new" / "a0-0.nii.gz", 5))
+    for n in range(4):
+        hits = tile_engine.search(out, f"s{n}-0", k=9)
+        assert {h.subject for h in hits.rows} == {"a0", "s0", "s1", "s2", "s3"} - {f"s{n}"}
+        assert (len(hits.rows), hits.left_out) == (7, 1)
+    new = tile_engine.search(out, written(tmp_path / "query" / "s2-9.nii.gz", 5), k=9)
+    assert {h.subject for h in new.rows} == {"a0", "s0", "s1", "s3"}
+
+
 def test_adding_twice_adds_nothing_and_a_changed_file_takes_its_place(out: Path, tmp_path: Path) -> None:
     new = written(tmp_path / "new" / "xx-0.nii.gz", 5)
     add(out, new)
@@ -234,15 +263,37 @@ def test_adding_twice_adds_nothing_and_a_changed_file_takes_its_place(out: Path,
     assert tile_engine.search(out, "xx-0", k=1).rows[0].id == "s1-1"
 
 
+def test_an_added_volume_that_the_run_has_later_is_searched_once(out: Path, tmp_path: Path) -> None:
+    """With the network of before, and trained anew; other added volumes stay."""
+    new = [written(tmp_path / "new" / f"{name}-0.nii.gz", 5) for name in ("xx", "yy")]
+    add(out, tmp_path / "new")
+    known = load(out).slides
+    later = record(new[0], "xx-0.nii.gz", subject="xx", columns={"label": "AD"})
+    write_images(Folder(out), {**known, later.id: later})
+    for factor in (1.0, 2.0):
+        trained(out, factor)
+        hits = tile_engine.search(out, "xx-0", k=20)
+        assert (hits.cases, hits.left_out, hits.query.label, len(hits.rows)) == (10, 0, "AD", 9)
+        assert add(out, new[1]).known == ("yy-0.nii.gz",)
+
+
 def test_volumes_of_the_run_are_not_added(out: Path, tmp_path: Path) -> None:
     done = add(out, tmp_path / "volumes")
     assert done.added == () and len(done.known) == 8 and not (out / "index" / "added.npz").exists()
 
 
-def test_two_files_of_one_name_both_stay(out: Path, tmp_path: Path) -> None:
-    add(out, written(tmp_path / "p" / "xx.nii.gz", 1))
-    add(out, written(tmp_path / "q" / "xx.nii.gz", 2))
-    assert {h.id for h in tile_engine.search(out, "s3-0", k=20).rows} >= {"xx", "xx-2"}
+@pytest.mark.parametrize("name", ["xx", "s0-0"])
+def test_files_of_one_name_all_stay_and_are_of_subjects_of_their_own(
+    out: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No list states their subjects; `s0-0` is the name of a case of the run, too."""
+    monkeypatch.setattr(sys.modules[__name__], "GROUP", lambda path: path.name.removesuffix(".nii.gz"))
+    for n, folder in enumerate("pqr", 1):
+        add(out, written(tmp_path / folder / f"{name}.nii.gz", n))
+    new = [f"{name}-{n}" for n in range(2, 5)] if name == "s0-0" else [name, f"{name}-2", f"{name}-3"]
+    for case in new:
+        hits = tile_engine.search(out, case, k=20)
+        assert {h.id for h in hits.rows} >= set(new) - {case} and (hits.query.subject, hits.left_out) == ("", 0)
 
 
 def test_added_cases_stay_when_the_index_is_made_anew(out: Path, tmp_path: Path, asked: list[str]) -> None:
@@ -264,6 +315,47 @@ def test_after_training_anew_added_cases_are_encoded_anew(out: Path, tmp_path: P
     assert asked == [str(kept)] and (hits.rows[0].id, hits.rows[0].distance) == ("s2-1", 0.0)
     assert hits.cases == 9 and "their files are gone" in hits.notes[0]
     assert hits.query.label == "new"
+    galleries._gallery.cache_clear()
+    asked.clear()
+    again = tile_engine.search(out, "xx-0", k=1, same_subject=True)
+    assert asked == [] and again == hits, "encoded once, and the lost one is still told"
+    add(out, written(lost, 6))
+    assert tile_engine.search(out, "yy-0", k=1).rows[0].id == "s3-0"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_network_of_longer_embeddings_may_meet_lost_files(
+    out: Path, tmp_path: Path, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("xx-0", "yy-0") if kept else ("yy-0",)
+    files = [written(tmp_path / "new" / f"{name}.nii.gz", 5) for name in names]
+    monkeypatch.setattr(sys.modules[__name__], "FEATURES", 3)
+    trained(out, 1.0)
+    add(out, tmp_path / "new")
+    monkeypatch.setattr(sys.modules[__name__], "FEATURES", 4)
+    trained(out, 2.0)
+    files[-1].unlink()
+    assert len(tile_engine.search(out, "s1-0", k=20).notes) == 1
+    done = add(out, written(tmp_path / "late" / "zz-0.nii.gz", 6))
+    assert (done.added, done.cases) == (("zz-0.nii.gz",), 8 + len(names))
+    assert tile_engine.search(out, "zz-0", k=1).rows[0].distance == 0
+
+
+def test_files_that_cannot_be_encoded_again_do_not_end_a_search(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(out, written(tmp_path / "new" / "xx-0.nii.gz", 5))
+    trained(out, -3.0)
+
+    def none(job: Any, specs: list[str]) -> Any:
+        raise NoInputError("none of these volumes can be encoded: xx-0.nii.gz [E_CORRUPT]: it is empty")
+
+    with monkeypatch.context() as damaged:
+        damaged.setattr(galleries, "encode", none)
+        hits = tile_engine.search(out, "s1-0", k=20)
+    assert len(hits.rows) == 6 and "E_CORRUPT" in hits.notes[0] and "cannot be encoded" in hits.notes[1]
+    galleries._gallery.cache_clear()
+    assert len(tile_engine.search(out, "s1-0", k=20).rows) == 7
 
 
 def test_a_damaged_file_of_added_cases_is_an_error(out: Path, tmp_path: Path) -> None:

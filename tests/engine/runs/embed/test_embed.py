@@ -131,6 +131,26 @@ def test_a_volume_is_encoded_anew_as_it_was_in_the_run(done: Path, cohort: Simpl
         encode(job, [str(cohort.root / "broken.nii.gz")])
 
 
+def test_new_volumes_of_several_channels_are_left_out(done: Path, cohort: SimpleNamespace, tmp_path: Path) -> None:
+    """Also where they are most of the new ones: the run's volumes have one, and which of several is meant is not known."""
+    import zarr
+
+    cells = np.stack([phantom(30, 2.0), phantom(31, 4.5)])
+    axes = [{"name": "c", "type": "channel"}, *({"name": n, "type": "space", "unit": "millimeter"} for n in "zyx")]
+    scale = [{"type": "scale", "scale": [1.0, 2.0, 2.0, 2.0]}]
+    stores = [tmp_path / "new" / f"{name}.ome.zarr" for name in "ab"]
+    for store in stores:
+        group = zarr.open_group(store, mode="w", zarr_format=3)
+        group.create_array("0", shape=cells.shape, chunks=cells.shape, dtype="int16")[:] = cells
+        datasets = [{"path": "0", "coordinateTransformations": scale}]
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [{"name": "a", "axes": axes, "datasets": datasets}]}
+    job = load(done)
+    with pytest.raises(NoInputError, match=r"a\.ome\.zarr.*has 2 channels"):
+        encode(job, [str(stores[0])])
+    records, _ = encode(job, [*map(str, stores), str(cohort.root / "case03.nii.gz")])
+    assert [Path(r.path).name for r in records] == ["case03.nii.gz"]
+
+
 def test_the_report_says_what_was_judged(done: Path) -> None:
     page = (done / "report.html").read_text()
     assert "principal components" in page and "broken.nii.gz" in page and "k-means ari" in page

@@ -84,12 +84,12 @@ def search(
 
     if query is None and not add:
         raise SettingsError("a search needs a query (--query), or volumes to add to the index (--add).")
+    if query is not None and picture not in (None, "", "none"):
+        engine.check_picture(out, picture)
     if add:
         print_added(add_cases(out, add, **run), as_json=json)
     if query is None:
         return 0
-    if picture not in (None, "", "none"):
-        engine.check_picture(out, picture)
     hits = engine.search(out, query, k=k, at=_position(at), same_subject=same_subject, mpp=mpp)
     path, note = _drawn(hits, picture)
     return print_hits(hits, path, note, as_json=json)

@@ -33,6 +33,9 @@ FROM_RECORD: Mapping[str, Callable[[ImageRecord], str]] = {
 def gathered(job: Job[Any], kind: str, notes: list[str]) -> Cases:
     """The rows of a run's table; rows whose embeddings are not finite are left out, with a note. Raises SettingsError."""
     table = read_table(table_of(job, kind))
+    # a later step may have rejected an image, whose rows stay until the table is made anew
+    if kind == "tiles" and not (in_use := table.obs["slide"].isin(list(job.slides)).to_numpy()).all():
+        table = table[in_use]
     vectors = np.ascontiguousarray(np.asarray(table.X), np.float32)
     cases = (_volumes if kind == "volumes" else _tiles)(job, table.obs, vectors)
     finite = np.isfinite(vectors).all(1)

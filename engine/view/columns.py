@@ -13,7 +13,7 @@ from ..pipeline.job import Job
 from ..runs.cluster.subjects.table import LISTED
 from ..show.palette import colour, hexadecimal
 from ..show.volume_plane import MAX_VALUES_COLOURED
-from ..steps.list_columns import column
+from ..steps.list_columns import column, own_name
 from ..steps.volumes.plane_columns import plane_columns
 from .sent_names import sent_names
 
@@ -87,7 +87,8 @@ def names_in_plane(job: Job[Any], name: str) -> frozenset[str]:
     """
     plain = _plain(name.casefold())
     of_class = {"label"} if name.casefold() == job.settings.class_column.casefold() else set[str]()
-    return frozenset({plain, f"list {plain}", f"{LISTED}{plain}"} | of_class)
+    cut = {own_name(one, ()).casefold() for one in names_of_list(job) if one.casefold() == name.casefold()}
+    return frozenset({plain, f"list {plain}", f"{LISTED}{plain}"} | cut | {f"list {one}" for one in cut} | of_class)
 
 
 def _plain(name: str) -> str:

@@ -135,8 +135,8 @@ def _row(hit: Case, image: int, centre: list[float], fine: int) -> dict[str, Any
 
 
 def _found(hits: Hits, rows: list[dict[str, Any]]) -> Answer:
-    facts = {"cases": hits.cases, "left_out": hits.left_out, "recall": hits.recall, "notes": list(hits.notes)}
-    return Answer.of({"query": rows[0], "hits": rows[1:], **facts})
+    facts = {"left_out": hits.left_out, "recall": hits.recall, "notes": list(hits.notes)}
+    return Answer.of({"query": rows[0], "hits": rows[1:], "cases": hits.searched + hits.left_out, **facts})
 
 
 def _fine(viewer: Viewer, run: int, image: int, centre: tuple[float, ...]) -> int:

@@ -23,8 +23,13 @@ MAX_AGE = 120.0
 _PER_YEAR = {"": 1.0, "years": 1.0, "months": 12.0, "weeks": 365.25 / 7, "days": 365.25}
 _AGE_UNITS = {"m": "months", "w": "weeks", "d": "days"}
 """Letters after an age, as DICOM writes them: 006M."""
-_MAN, _WOMAN = re.compile(r"\d{1,2}\s*M", re.IGNORECASE), re.compile(r"\d{1,3}\s*F", re.IGNORECASE)
-"""Ages with a sex: 63M beside 58F is a man; 8M beside 2Y, and 006M always, are months."""
+_MALE_OR_UNIT, _WOMAN = re.compile(r"(\d{1,2})\s*([MW])", re.IGNORECASE), re.compile(r"\d{1,3}\s*F", re.IGNORECASE)
+"""Ages with a sex: 63M beside 58F, or above what infants are given in, is a man, and 58W a woman; 8M beside 2Y, and 006M
+always, are months."""
+_MOST_IN_UNIT = {"m": 36, "w": 52}
+"""Months and weeks in which ages are given, at most: who is older has an age in years."""
+FAR_LARGER = 4
+"""Times that a number is larger than others of which it is not one."""
 _NAME = re.compile(r"-?0[0-9]+.*")
 """Texts that are names although they look like numbers."""
 _UNITS = {
@@ -89,8 +94,12 @@ def read_numbers(cells: Sequence[str], column: str = "") -> Numbers:
     texts = [value_of(cell) for cell in cells]
     is_age = column == AGE
     plain = _without_thousands(texts, column)
-    with_sex = is_age and any(map(_WOMAN.fullmatch, plain))
-    letters = [_AGE_UNITS if is_age and not (with_sex and _MAN.fullmatch(text)) else {} for text in plain]
+    short = [_MALE_OR_UNIT.fullmatch(text) for text in plain]
+    if any(map(_WOMAN.fullmatch, plain)):
+        sexes = "m"
+    else:
+        sexes = "mw" * any(one and int(one[1]) > _MOST_IN_UNIT[one[2].lower()] for one in short)
+    letters = [_AGE_UNITS if is_age and not (one and one[2].lower() in sexes) else {} for one in short]
     parsed = list(map(_number, plain, letters))
     values = [_years(*one) for one in parsed] if is_age else _in_one_unit(parsed)
     missing = _missing_numbers(values)
@@ -124,9 +133,9 @@ def _without_thousands(texts: Sequence[str], column: str = "") -> list[str]:
 
     All numbers with the sign have groups of three digits behind it, and one of them has two such groups, or the other sign
     before its decimals; or as many numbers have the other sign alone; or, where commas are in question, the column holds a
-    whole number from 100 on that is neither an age nor one that stands for a missing value, or a number with a point of
-    another size than decimals. Where fewer have the other sign, both may be decimals of two hands: those few become texts
-    that are no numbers.
+    whole number from 100 on that is neither an age nor one that stands for a missing value, or a number with a point that
+    is several times as large as the others would be as decimals. Where fewer have the other sign, both may be decimals of
+    two hands: those few become texts that are no numbers.
 
     >>> _without_thousands(["950", "1,234"]), _without_thousands(["0,5", "1.234"]), _without_thousands(["61,125", "7"])
     (['950', '1234'], ['0,5', '1234'], ['61,125', '7'])
@@ -156,12 +165,11 @@ def _without_thousands(texts: Sequence[str], column: str = "") -> list[str]:
 
 
 def _differ_in_size(grouped: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether numbers with a point lie far from those with a comma, were these decimals; 12.500 may be thousands itself."""
-    decimals = [float(one.replace(",", ".")) for one in grouped]
-    least, most = min(decimals), max(decimals)
-    reach = most - least or most
-    values = [_number(one)[0] for one in others if not _GROUPED["."].fullmatch(one)]
-    return any(value < least - reach or value > most + reach for value in values)
+    """Whether a number with a point is far larger than those with a comma would be as decimals.
+
+    12.500 may be thousands itself."""
+    most = max(float(one.replace(",", ".")) for one in grouped)
+    return any(_number(one)[0] > FAR_LARGER * most for one in others if not _GROUPED["."].fullmatch(one))
 
 
 def is_unit(text: str) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from ...pipeline.job import Job
 from ...steps.checkpoints import find_record
 from .check_maps import mean_of
 from .documents import Evaluation, Explanations, SiteRecord
 from .evaluate import BASELINE, DISCRIMINANT, HEADER, NETWORK
-from .folds import STEP, trained_folds
+from .folds import STEP, trained_cohort, trained_folds
 
 FEW = 10
 """Subjects of a site below which figures say little about others."""
@@ -23,8 +25,9 @@ def cautions_of(job: Job[Any], document: Evaluation, explanations: Explanations)
     if _folds_may_have_moved(job):
         yield (
             f"Some {job.modality.name} may have been judged by networks that saw their subjects.",
-            "The networks were trained by an earlier version, which drew the folds anew when an image was rejected later, and "
-            "images of this run were. Figures may be too good, and maps may be of other networks: run anew with another OUT.",
+            "The networks were trained by an earlier version, which drew the folds otherwise where an image was rejected "
+            "later, or a site has few images. Figures may be too good, and maps may be of other networks: run anew with "
+            "another OUT.",
         )
     if document.header_tells:
         header = document.methods[HEADER]
@@ -63,11 +66,13 @@ def cautions_of(job: Job[Any], document: Evaluation, explanations: Explanations)
 
 
 def _folds_may_have_moved(job: Job[Any]) -> bool:
-    """Whether images were rejected after an earlier version drew the folds; those of the list's split are not drawn."""
-    if len(job.slides_before(STEP)) == len(job.slides):
-        return False
+    """Whether an earlier version drew the folds, and images were rejected since, or a site has fewer of them than there are
+    folds, of which it was drawn otherwise; those of the list's split are not drawn."""
     records = [find_record(job, name, SiteRecord) for name in trained_folds(job) if name != "split"]
-    return any(record is not None and not record.folds_stay for record in records)
+    if not any(record is not None and not record.folds_stay for record in records):
+        return False
+    rarest = np.unique(trained_cohort(job).sites, return_counts=True)[1].min()
+    return bool(len(job.slides_before(STEP)) > len(job.slides) or rarest < job.settings.cv)
 
 
 def _subjects(job: Job[Any], document: Evaluation) -> dict[str, int]:

@@ -60,6 +60,7 @@ def picked(out: Path, *, channels: int = 3, empty: bool = False, with_tiles: boo
         folder=Folder(out, "slides"),
         settings=SETTINGS,
         slides={"a": record(channels)},
+        opened={"a": record(channels)},
         fingerprints={},
         modality=SLIDES,
     )

@@ -104,6 +104,20 @@ def test_men_and_women_are_no_months() -> None:
     assert found.unread == ("63M", "58F", "71M") and found.values[3:] == (70, 0.5)
 
 
+@pytest.mark.parametrize("cells", [["63M", "71M", "20M"], ["63M", "58W", "20W"]])
+def test_ages_with_a_sex_are_no_months_or_weeks_without_women_beside_them_either(cells: list[str]) -> None:
+    assert read_numbers(cells, "age").unread == tuple(cells)
+    assert read_numbers(["36M", "38W"], "age").values == pytest.approx([3, 0.728], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "cells", [["2,512", "2,498", "2,505", "2.6"], ["3,412", "2,981", "4.4"], ["1,234", "1,456", "1,310", "0.9"]]
+)
+def test_a_number_of_the_size_of_decimals_does_not_make_thousands_of_them(cells: list[str]) -> None:
+    found = read_numbers(cells)
+    assert found.unread == (cells[-1],) and found.values[0] == float(cells[0].replace(",", "."))
+
+
 def test_letters_of_infants_are_units() -> None:
     assert read_numbers(["6M", "18 m", "2Y", "26w", "3D"], "age").values == pytest.approx(
         [0.5, 1.5, 2, 0.498, 0.008], abs=1e-3

@@ -17,6 +17,7 @@ from tile_engine.engine.runs.cluster.layout import read_layout
 from tile_engine.engine.runs.cluster.tree import clusters_document
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.manifest import update_rejected
+from tile_engine.engine.search.rows import gathered
 from tile_engine.engine.steps import table
 from tile_engine.engine.view.levels import tree_of
 from tile_engine.stores.array import ArraySpec, StoredArray
@@ -67,3 +68,12 @@ def test_places_in_the_plane_stay_those_of_their_tiles(
     columns, _ = table.tile_columns(replace(job, slides=layout.images), images=list(job.slides))
     assert np.array_equal(layout.coordinates, np.stack([columns["row"], columns["column"]], 1))
     assert len(layout.coordinates) == sum(counts[1:])
+
+
+def test_searches_leave_out_a_slide_that_its_table_still_has(
+    finished: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    job, gone = done_after("pictures", finished("cluster", "slides").copy(tmp_path / "out"))
+    assert gone in set(read_table(job.folder.table).obs["slide"])
+    found = gathered(job, "tiles", [])
+    assert {found.text("slide", row) for row in range(len(found))} == set(job.slides)

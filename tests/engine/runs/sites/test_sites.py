@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,8 @@ def test_the_others_keep_their_rows_when_an_image_is_rejected_after_the_training
     path.write_text(json.dumps(json.loads(path.read_text()) | {"folds_stay": False}))
     assert "judged by networks that saw their subjects" in next(cautions_of(later, document, explanations))[0]
     assert "judged by networks" not in next(cautions_of(job, document, explanations))[0], "none was rejected"
+    rare = replace(job, settings=job.settings.model_copy(update={"cv": 4}))
+    assert "judged by networks" in next(cautions_of(rare, document, explanations))[0], "sites of three images"
     store_features(later, "fold-1", stored_features(later, "fold-1"))  # as a repair does
     assert np.array_equal(stored_features(later, "fold-1"), np.delete(features, 1, 0))
 

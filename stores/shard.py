@@ -188,10 +188,6 @@ class ShardLayout:
         return tuple(-(-n // c) for n, c in zip(self.shard, self.chunk, strict=True))
 
     @property
-    def chunk_bytes(self) -> int:
-        return math.prod(self.chunk) * self.dtype.itemsize
-
-    @property
     def index_bytes(self) -> int:
         return 16 * math.prod(self.grid) + 4
 

@@ -45,8 +45,11 @@ class EmbeddedCopy:
         return f"data:image/{self.kind};base64,{base64.b64encode(self.content).decode('ascii')}"
 
 
-def embedded_copy(path: Path, *, room: float = math.inf) -> EmbeddedCopy:
-    """The copy of a PNG in about `room` bytes, or more where its longer side would be below the smallest one."""
+def embedded_copy(path: Path, *, room: float = math.inf, largest: EmbeddedCopy | None = None) -> EmbeddedCopy:
+    """The copy of a PNG in about `room` bytes, or more where its longer side would be below the smallest one.
+
+    `largest`: the copy without a bound, where it was made: it is not packed again to learn its size.
+    """
     from PIL import Image
 
     content = path.read_bytes()
@@ -57,8 +60,10 @@ def embedded_copy(path: Path, *, room: float = math.inf) -> EmbeddedCopy:
         return EmbeddedCopy("png", content, *size)
     pixels = _pixels_on_white(content)
     side = min(MAX_EMBEDDED_SIDE, max(height, width))
-    while len(copy := _jpeg(pixels, side)) > room and side > MIN_EMBEDDED_SIDE:
+    copy = largest.content if largest and largest.kind == "jpeg" else _jpeg(pixels, side)
+    while len(copy) > room and side > MIN_EMBEDDED_SIDE:
         side = max(MIN_EMBEDDED_SIDE, math.floor(side * 0.95 * math.sqrt(room / len(copy))))
+        copy = _jpeg(pixels, side)
     return EmbeddedCopy("jpeg", copy, *size)
 
 

@@ -46,7 +46,7 @@ def embedded_pictures(page: ReportPage, taken: int) -> list[list[EmbeddedCopy | 
         for image in held[i]:
             copy = largest[image.path]
             if copy and len(copy.content) > room / left:
-                copy = embedded_copy(image.path, room=room / left)
+                copy = embedded_copy(image.path, room=room / left, largest=copy)
             left -= 1
             if copy and len(copy.content) > room:
                 copy = None

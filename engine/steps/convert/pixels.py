@@ -61,7 +61,8 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
         """A shard that is written; those of coarser levels of which it is the last part will be, by whoever is free."""
         with outcome.clock("compute"):
             ready = coarser.fill(box)
-        later.extend(pool.submit(write_coarser, level, part) for level, part in ready)
+        for level, part in ready:
+            later.append(pool.submit(write_coarser, level, part))
         return [(0, box, file)]
 
     def write_coarser(level: int, box: Box) -> tuple[int, Box, Written]:

@@ -19,6 +19,7 @@ from ...show.page import Caution, Column, Image, ReportPage, Section, Table
 from ...show.reconstructions import ReconstructedVolume, draw_reconstructions
 from ...show.training_curves import training_curves
 from ...show.volume_plane import volume_plane
+from ...steps.checkpoints import find_record
 from ...steps.covariates import covariates
 from ...steps.layouts import NO_LAYOUT, layout_in
 from ...steps.report import closing_sections, histories_of, name_of
@@ -206,6 +207,12 @@ def _shown(figure: Figure | None) -> str:
 
 
 def _cautions(job: Job[EmbedSettings], document: Evaluation) -> Iterator[Caution]:
+    if _folds_have_moved(job):
+        yield Caution(
+            "Volumes may have been judged by networks that saw their subjects.",
+            "The networks were trained by an earlier version, which drew the folds otherwise where a class has few volumes. "
+            "Figures may be too good: run anew with another OUT.",
+        )
     if len(job.slides) < 20:
         yield Caution(
             f"There are only {len(job.slides)} volumes.", "Figures of so few volumes say little about other volumes."
@@ -224,6 +231,15 @@ def _cautions(job: Job[EmbedSettings], document: Evaluation) -> Iterator[Caution
     pure = _site_is_class(job)
     if pure:
         yield Caution(pure, "Embeddings that separate the classes may separate the sites instead.")
+
+
+def _folds_have_moved(job: Job[EmbedSettings]) -> bool:
+    """Whether an earlier version drew the folds, of classes of which one has fewer volumes than there are folds."""
+    names = [model_name(network, fold) for network, fold in trainings(job) if fold.startswith("fold-")]
+    records = [find_record(job, name, NetworkRecord) for name in names]
+    if not any(record is not None and not record.rare_classes_spread for record in records):
+        return False
+    return bool(np.unique(covariates(job).labels, return_counts=True)[1].min() < job.settings.cv)
 
 
 def _site_is_class(job: Job[EmbedSettings]) -> str:

@@ -31,6 +31,8 @@ class NetworkRecord(ModelRecord):
 
     volumes: int
     """Number of volumes that the network was trained on."""
+    rare_classes_spread: bool = False
+    """Whether folds were balanced by class where one has fewer volumes than there are folds; False in records of before."""
 
 
 def model_name(network: str, part: str = WHOLE) -> str:
@@ -69,7 +71,7 @@ def train_on(
     if replica.rank > 0:
         return outcome
     with outcome.clock("write"):
-        record = partial(NetworkRecord, history=history, volumes=len(volumes))
+        record = partial(NetworkRecord, history=history, volumes=len(volumes), rare_classes_spread=True)
         outcome.files += save_model(job, unit.name, model, record)
         slot.path.unlink(missing_ok=True)
     outcome.facts.update(steps=plan.steps, loss=history[-1]["loss"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,9 +15,14 @@ import numpy as np
 import pytest
 
 import tile_engine
+from tile_engine.engine.pipeline.documents import read_document
+from tile_engine.engine.runs.embed.documents import EVALUATION, Evaluation
 from tile_engine.engine.runs.embed.encode_new import encode
 from tile_engine.engine.runs.embed.evaluate import evaluation
+from tile_engine.engine.runs.embed.folds import trainings
+from tile_engine.engine.runs.embed.page import _cautions
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.steps.volumes.networks import model_name
 from tile_engine.errors import NoInputError
 
 COUNT = 20
@@ -157,6 +164,20 @@ def test_the_report_says_what_was_judged(done: Path) -> None:
     assert ">table and projections<" in page and ">report<" not in page, "the time of every step but the report's own"
     assert "network (onga)" in page
     assert (done / "maps" / "reconstructions.png").stat().st_size > 10_000
+
+
+def test_the_report_says_where_networks_of_before_may_have_seen_who_they_judge(done: Path, tmp_path: Path) -> None:
+    copytree(done, out := tmp_path / "out")
+    job = load(out)
+    rare = replace(job, settings=job.settings.model_copy(update={"cv": 99}))
+    document = read_document(job.folder, EVALUATION, Evaluation)
+    moved = "Volumes may have been judged by networks that saw their subjects."
+    assert moved not in [caution.headline for caution in _cautions(rare, document)]
+    name = model_name(*next(one for one in trainings(job) if one[1].startswith("fold-")))
+    path = out / "models" / f"{name}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"rare_classes_spread": False}))
+    assert moved == next(_cautions(rare, document)).headline
+    assert moved not in [caution.headline for caution in _cautions(job, document)], "no class is rare"
 
 
 def test_what_was_written_is_sound_and_can_be_mended(done: Path, mini: Any) -> None:

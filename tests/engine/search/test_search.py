@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import tile_engine
+from tile_engine.cli.app import app
 from tile_engine.engine.maintenance.verify import verify
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.search import gallery as galleries
@@ -345,6 +347,19 @@ def test_a_picture_replaces_only_pictures_of_searches(out: Path, tmp_path: Path)
     assert own.read_bytes() == b"somebody's"
     assert picture(hits, tmp_path / "new.png").is_file()
     assert picture(hits) == picture(hits) == picture(hits, picture(hits))
+
+
+def test_a_picture_that_would_replace_a_file_is_refused_before_any_case_is_added(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        pytest.fail("cases were added")
+
+    monkeypatch.setattr("tile_engine.engine.search.add.add", never)
+    (own := tmp_path / "photo.png").write_bytes(b"somebody's")
+    command = ["search", str(out), "--add", str(own), "--query", "x", "--picture", str(own)]
+    done = CliRunner().invoke(app, command, standalone_mode=False)
+    assert isinstance(done.exception, SettingsError) and done.exception.code == "E_EXISTS"
 
 
 def test_the_picture_of_a_new_file_does_not_bear_its_name(out: Path, mini: Any, tmp_path: Path) -> None:

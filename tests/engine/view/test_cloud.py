@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nibabel
@@ -21,10 +22,10 @@ import tile_engine
 from tile_engine.engine.runs.cluster.subjects.tree import group_of_subjects, groups_document
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.search.search import search
-from tile_engine.engine.steps.list_columns import note_listed, noted_listed
+from tile_engine.engine.steps.list_columns import note_listed, noted_listed, own_name
 from tile_engine.engine.view import cloud
 from tile_engine.engine.view.cloud import table_of_cases
-from tile_engine.engine.view.columns import Listed, shown_columns
+from tile_engine.engine.view.columns import Listed, names_in_plane, shown_columns
 from tile_engine.engine.view.overview import image_document
 from tile_engine.engine.view.places import components
 from tile_engine.engine.view.static import write_page
@@ -111,6 +112,7 @@ def test_similar_volumes_are_those_of_a_search(finished: Callable[..., Any]) -> 
         (hit.name, pytest.approx(hit.distance)) for hit in hits.rows
     ]
     assert found["query"]["image"] == 0 and found["query"]["centre"] == []
+    assert found["cases"] - found["left_out"] == hits.searched
 
 
 def test_an_image_that_is_only_looked_at_leaves_no_index(finished: Callable[..., Any], tmp_path: Path) -> None:
@@ -256,3 +258,10 @@ def test_values_below_the_least_one_are_clear(finished: Callable[..., Any], leas
         png = client.bytes(f"runs/0/images/0/overlays/{number}/slice?axis=0&at=-1e9&min={least}")
     alpha = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))[..., 3]
     assert ((alpha > 0) == (cells >= max(1, 1 + round(least * 254) if least else 1)))[cells != 1].all()
+
+
+def test_a_long_heading_is_found_under_the_name_that_tables_give_it() -> None:
+    heading = "how often did you in the last week " * 9
+    records = {"a": SimpleNamespace(columns={heading: "1"})}
+    job: Any = SimpleNamespace(slides=records, settings=SimpleNamespace(class_column="label"))
+    assert own_name(heading, ()) != heading and own_name(heading, ()).casefold() in names_in_plane(job, heading.upper())
